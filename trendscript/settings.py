@@ -1,0 +1,120 @@
+"""Settings: a mapping of environment variables and a .env file go in, one frozen value comes out.
+
+Order, first one wins: command line flags (given by the caller), environment, `.env` in the working
+folder, the local stack's addresses where it has been started, defaults. Every secret can also be
+given as NAME_FILE, a path whose content is the secret.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import platformdirs
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from trendscript.errors import NeedsAPerson
+
+_SECRETS = ("youtube_api_key", "postgres_password")
+
+
+class SettingsRefused(NeedsAPerson):
+    """Raised when a setting has a value that can't be used; the text names the variable."""
+
+
+class _SecretFiles(EnvSettingsSource):
+    """Reads NAME_FILE for every secret NAME that isn't set itself."""
+
+    def __call__(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name in _SECRETS:
+            path = self.env_vars.get(f"{name}_file")
+            if path and not self.env_vars.get(name):
+                found[name] = _read_secret(name, Path(path))
+        return found
+
+
+def _read_secret(name: str, path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SettingsRefused(
+            f"{name.upper()}_FILE names {path}, which can't be read ({error.strerror}). "
+            "Mend the path or its permissions."
+        ) from error
+
+
+class Settings(BaseSettings):
+    """Everything a command may need to know from its surroundings.
+
+    `kafka_bootstrap_servers` and `postgres_host` are None where nobody set them; then the local
+    stack is meant (`trendscript.local`), and `trendscript.endpoints` resolves its addresses.
+    """
+
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    trendscript_home: Path = Path(platformdirs.user_data_dir("trendscript", appauthor=False))
+
+    kafka_bootstrap_servers: str | None = None
+    kafka_client_properties: Path | None = None
+
+    postgres_host: str | None = None
+    postgres_port: int = 5432
+    postgres_db: str = "trendscript"
+    postgres_user: str = "postgres"
+    postgres_password: SecretStr | None = None
+    postgres_sslmode: str = "prefer"
+
+    lake_path: str | None = None
+    spark_master: str = "local[*]"
+    load_max_messages: int = Field(default=500_000, ge=1)
+
+    youtube_api_key: SecretStr | None = None
+    youtube_api_endpoint: str | None = None
+    youtube_regions: Annotated[tuple[str, ...], NoDecode] = ()
+    youtube_max_units: int = Field(default=10_000, ge=1)
+    youtube_parallel_regions: int = Field(default=4, ge=1, le=32)
+
+    log_level: str = "INFO"
+
+    @field_validator("youtube_regions", mode="before")
+    @classmethod
+    def _split_regions(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip().upper() for part in value.split(",") if part.strip())
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put the secret files between the environment and `.env`."""
+        return init_settings, env_settings, _SecretFiles(settings_cls), dotenv_settings
+
+
+def read_settings(**flags: Any) -> Settings:  # noqa: ANN401  (values of any setting)
+    """Build the settings from flags (None means "not given"), environment and `.env`.
+
+    Raises SettingsRefused with the variable's name when a value can't be used.
+    """
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        raise SettingsRefused(_sentence(error)) from error
+
+
+def _sentence(error: ValidationError) -> str:
+    faults = [f"{'.'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}" for fault in error.errors()]
+    return f"A setting can't be used: {'; '.join(faults)}. Mend it in the environment or in .env."
