@@ -1,0 +1,24 @@
+"""Kafka: messages and contracts go in, delivered messages and topics come out."""
+
+from __future__ import annotations
+
+from trendscript.kafka.client_properties import ClientPropertiesRefused, client_options
+from trendscript.kafka.failures import BrokerRefused, BrokerUnreachable, MessageTooLarge, TopicMissing
+from trendscript.kafka.message import MAX_MESSAGE_BYTES, Message
+from trendscript.kafka.publisher import Publisher, publish
+from trendscript.kafka.topics import ensure_topics, require_topics
+
+__all__ = [
+    "MAX_MESSAGE_BYTES",
+    "BrokerRefused",
+    "BrokerUnreachable",
+    "ClientPropertiesRefused",
+    "Message",
+    "MessageTooLarge",
+    "Publisher",
+    "TopicMissing",
+    "client_options",
+    "ensure_topics",
+    "publish",
+    "require_topics",
+]

@@ -1,0 +1,171 @@
+"""Connection options: a Java client.properties file goes in, kafka-python's options come out."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from trendscript.errors import NeedsAPerson
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_log = structlog.get_logger(__name__)
+
+_LOGIN_MODULES = {
+    "PLAIN": "org.apache.kafka.common.security.plain.PlainLoginModule",
+    "SCRAM-SHA-256": "org.apache.kafka.common.security.scram.ScramLoginModule",
+    "SCRAM-SHA-512": "org.apache.kafka.common.security.scram.ScramLoginModule",
+}
+_UNDERSTOOD = {
+    "bootstrap.servers",
+    "client.id",
+    "request.timeout.ms",
+    "sasl.jaas.config",
+    "sasl.mechanism",
+    "security.protocol",
+    "ssl.ca.location",
+    "ssl.endpoint.identification.algorithm",
+    "ssl.key.password",
+    "ssl.keystore.location",
+    "ssl.keystore.type",
+    "ssl.truststore.certificates",
+    "ssl.truststore.location",
+    "ssl.truststore.type",
+}
+_ESCAPES = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
+
+
+class ClientPropertiesRefused(NeedsAPerson):
+    """Raised when a client.properties file asks for something this client can't do."""
+
+    def __init__(self, path: Path, fault: str) -> None:
+        self.path = path
+        super().__init__(f"{path} can't be used: {fault}")
+
+
+def client_options(bootstrap_servers: str, client_properties: Path | None) -> dict[str, Any]:
+    """Options that every kafka-python client takes: where the brokers are and how to enter.
+
+    `bootstrap_servers` (comma-separated) goes before the file's; it may be empty when the file has one.
+    Keys of security that can't be honoured are refused, since leaving one out could weaken a
+    connection; a Java client's tuning keys are left out and logged.
+    """
+    properties = {} if client_properties is None else _read_properties(client_properties)
+    servers = bootstrap_servers or properties.get("bootstrap.servers", "")
+    options: dict[str, Any] = {
+        "bootstrap_servers": [server.strip() for server in servers.split(",") if server.strip()],
+        "bootstrap_timeout_ms": 10_000,
+        "client_id": properties.get("client.id", "trendscript"),
+    }
+    if client_properties is not None:
+        _check_keys(properties, client_properties)
+        options |= _security_options(properties, client_properties)
+    if "request.timeout.ms" in properties:
+        options["request_timeout_ms"] = int(properties["request.timeout.ms"])
+    return options
+
+
+def parse_properties(text: str) -> dict[str, str]:
+    """Read Java's properties format: comments, `=`, `:` or blanks between key and value, continued lines, escapes."""
+    found: dict[str, str] = {}
+    logical = re.sub(r"(?<!\\)((?:\\\\)*)\\\r?\n[ \t\f]*", r"\1", text)
+    for line in logical.splitlines():
+        stripped = line.lstrip()
+        if not stripped or stripped[0] in "#!":
+            continue
+        match = re.match(r"((?:\\.|[^\\=:\s])+)\s*[=:]?\s*(.*)", stripped)
+        if match:
+            found[_unescape(match[1])] = _unescape(match[2]).strip()
+    return found
+
+
+def _unescape(text: str) -> str:
+    def replace(match: re.Match[str]) -> str:
+        code = match[1]
+        return chr(int(code[1:], 16)) if len(code) > 1 else _ESCAPES.get(code, code)
+
+    return re.sub(r"\\(u[0-9A-Fa-f]{4}|.)", replace, text)
+
+
+def _read_properties(path: Path) -> dict[str, str]:
+    try:
+        return parse_properties(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ClientPropertiesRefused(path, f"{error}. Mend KAFKA_CLIENT_PROPERTIES or the file.") from error
+
+
+def _check_keys(properties: dict[str, str], path: Path) -> None:
+    unknown = sorted(key for key in properties if key not in _UNDERSTOOD)
+    refused = [key for key in unknown if key.startswith(("ssl.", "sasl.", "security."))]
+    if refused:
+        raise ClientPropertiesRefused(
+            path, f"{', '.join(refused)} is not understood here. Understood are {', '.join(sorted(_UNDERSTOOD))}."
+        )
+    if unknown:
+        _log.info("client_properties_left_out", path=str(path), keys=unknown)
+
+
+def _security_options(properties: dict[str, str], path: Path) -> dict[str, Any]:
+    protocol = properties.get("security.protocol", "PLAINTEXT").upper()
+    if protocol not in {"PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"}:
+        raise ClientPropertiesRefused(path, f"security.protocol is {protocol}; use SASL_SSL, SSL or PLAINTEXT.")
+    options: dict[str, Any] = {"security_protocol": protocol}
+    if protocol.endswith("SSL"):
+        options["ssl_context"] = _ssl_context(properties, path)
+    if protocol.startswith("SASL"):
+        options |= _sasl_options(properties, path)
+    return options
+
+
+def _sasl_options(properties: dict[str, str], path: Path) -> dict[str, Any]:
+    mechanism = properties.get("sasl.mechanism", "").upper()
+    module = _LOGIN_MODULES.get(mechanism)
+    if module is None:
+        raise ClientPropertiesRefused(
+            path, f"sasl.mechanism is {mechanism or 'not set'}; use one of {', '.join(_LOGIN_MODULES)}."
+        )
+    jaas = properties.get("sasl.jaas.config", "")
+    fields = {
+        name: re.sub(r"\\(.)", r"\1", quoted) if bare is None or bare == "" else bare
+        for name, quoted, bare in re.findall(r"""(\w+)\s*=\s*(?:["']((?:\\.|[^"'\\])*)["']|([^\s;"']+))""", jaas)
+    }
+    if not jaas.startswith(module) or not {"username", "password"} <= fields.keys():
+        raise ClientPropertiesRefused(path, f'sasl.jaas.config must read: {module} required username="…" password="…";')
+    return {
+        "sasl_mechanism": mechanism,
+        "sasl_plain_username": fields["username"],
+        "sasl_plain_password": fields["password"],
+    }
+
+
+def _ssl_context(properties: dict[str, str], path: Path) -> ssl.SSLContext:
+    for store in ("ssl.truststore", "ssl.keystore"):
+        kind = properties.get(f"{store}.type", "PEM" if store == "ssl.keystore" else _truststore_kind(properties))
+        if kind.upper() != "PEM":
+            raise ClientPropertiesRefused(
+                path, f"{store} is of type {kind}; export it to PEM and set {store}.type=PEM."
+            )
+    try:
+        return _load_certificates(properties)
+    except (OSError, ssl.SSLError) as error:
+        raise ClientPropertiesRefused(path, f"a certificate file can't be loaded ({error}).") from error
+
+
+def _truststore_kind(properties: dict[str, str]) -> str:
+    """Java takes a truststore of no stated type for JKS; a name that ends as PEM files do is taken for PEM."""
+    location = properties.get("ssl.truststore.location", ".pem")
+    return "PEM" if location.endswith((".pem", ".crt", ".cer")) else "JKS"
+
+
+def _load_certificates(properties: dict[str, str]) -> ssl.SSLContext:
+    location = properties.get("ssl.truststore.location") or properties.get("ssl.ca.location")
+    context = ssl.create_default_context(cafile=location, cadata=properties.get("ssl.truststore.certificates"))
+    if properties.get("ssl.endpoint.identification.algorithm", "https") == "":
+        context.check_hostname = False
+    if "ssl.keystore.location" in properties:
+        context.load_cert_chain(properties["ssl.keystore.location"], password=properties.get("ssl.key.password"))
+    return context

@@ -1,0 +1,98 @@
+"""Kafka's failures: the client's exceptions go in, facts with a sentence come out."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from kafka import errors
+
+from trendscript.errors import InputRefused, NeedsAPerson, ServerUnreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from trendscript.kafka.message import Message
+
+
+class BrokerUnreachable(ServerUnreachable):
+    """Raised when no broker answers, or one stops answering before everything is delivered."""
+
+
+class BrokerRefused(NeedsAPerson):
+    """Raised when a broker answers, but not to this user: wrong password, certificate or rights."""
+
+
+class TopicMissing(NeedsAPerson):
+    """Raised when a topic doesn't exist; brokers are not asked to create one in passing."""
+
+    def __init__(self, topics: list[str]) -> None:
+        self.topics = topics
+        what = f"topic {topics[0]} does" if len(topics) == 1 else f"topics {', '.join(topics)} do"
+        super().__init__(f"The Kafka {what} not exist. Run `trendscript migrate`, which creates the topics.")
+
+
+class MessageTooLarge(InputRefused):
+    """Raised when a message is past the limit of its topic; nothing of that message is sent."""
+
+    def __init__(self, message: Message, limit: int) -> None:
+        self.topic, self.key, self.size, self.limit = message.topic, message.key, message.size(), limit
+        key = (message.key or b"").decode("utf-8", "replace")
+        super().__init__(
+            f"The message with key {key!r} for {message.topic} is {self.size:,} bytes, more than the {limit:,} a "
+            "message may have. It was not sent; take it out of the input or make it smaller."
+        )
+
+
+_REFUSALS = (
+    errors.SaslAuthenticationFailedError,
+    errors.AuthorizationError,
+    errors.UnsupportedSaslMechanismError,
+    errors.IllegalSaslStateError,
+    errors.SecurityDisabledError,
+)
+_REFUSAL_WORDS = ("SaslAuthentication", "AuthorizationFailed", "CERTIFICATE_VERIFY_FAILED", "UnsupportedSaslMechanism")
+
+
+class _LastWarning(logging.Handler):
+    """Keeps the client's newest warning: its timeout error alone doesn't say why no attempt succeeded."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.text = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.text = record.getMessage()
+
+
+@contextmanager
+def kafka_failures(options: dict[str, Any]) -> Iterator[None]:
+    """Turn the client's exceptions into BrokerUnreachable or BrokerRefused, which name the servers and the cause.
+
+    Not for every message: it listens to the client's log while it is open.
+    """
+    last_warning = _LastWarning()
+    client_log = logging.getLogger("kafka")
+    client_log.addHandler(last_warning)
+    try:
+        yield
+    except (errors.KafkaError, OSError) as error:
+        raise to_failure(error, options, last_warning.text) from error
+    finally:
+        client_log.removeHandler(last_warning)
+
+
+def to_failure(error: Exception, options: dict[str, Any], last_warning: str = "") -> BrokerRefused | BrokerUnreachable:
+    """The fact behind an exception of the client; `options` are those the client was made with."""
+    servers = ", ".join(options["bootstrap_servers"])
+    cause = last_warning or str(error)
+    if isinstance(error, _REFUSALS) or any(word in cause for word in _REFUSAL_WORDS):
+        return BrokerRefused(
+            f"Kafka at {servers} refused this client ({cause}). "
+            "Mend user, password or certificates in the file that KAFKA_CLIENT_PROPERTIES names."
+        )
+    return BrokerUnreachable(
+        f"Kafka at {servers} can't be reached or stopped answering ({cause}). "
+        "Start it (`trendscript up` for the local one) or mend KAFKA_BOOTSTRAP_SERVERS."
+    )
