@@ -59,6 +59,7 @@ def client_options(bootstrap_servers: str, client_properties: Path | None) -> di
     options: dict[str, Any] = {
         "bootstrap_servers": [server.strip() for server in servers.split(",") if server.strip()],
         "bootstrap_timeout_ms": 10_000,
+        "reconnect_backoff_max_ms": 1_000,
         "client_id": properties.get("client.id", "trendscript"),
     }
     if client_properties is not None:

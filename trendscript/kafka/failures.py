@@ -40,8 +40,8 @@ class MessageTooLarge(InputRefused):
         self.topic, self.key, self.size, self.limit = message.topic, message.key, message.size(), limit
         key = (message.key or b"").decode("utf-8", "replace")
         super().__init__(
-            f"The message with key {key!r} for {message.topic} is {self.size:,} bytes, more than the {limit:,} a "
-            "message may have. It was not sent; take it out of the input or make it smaller."
+            f"The message with key {key!r} for {message.topic} is {self.size:,} bytes; the most is {limit:,}, "
+            "the few bytes around it included. It was not sent; take it out of the input or make it smaller."
         )
 
 
@@ -56,14 +56,16 @@ _REFUSAL_WORDS = ("SaslAuthentication", "AuthorizationFailed", "CERTIFICATE_VERI
 
 
 class _LastWarning(logging.Handler):
-    """Keeps the client's newest warning: its timeout error alone doesn't say why no attempt succeeded."""
+    """Keeps the cause of the client's newest failed attempt, which its timeout error leaves out."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.text = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.text = record.getMessage()
+        text = record.getMessage()
+        if " failed: " in text and not text.startswith("Bootstrap failed"):
+            self.text = text
 
 
 @contextmanager
