@@ -1,0 +1,80 @@
+-- Who may do what, and the schemas. Runs before the migrations every time, as the connecting user.
+--
+-- Roles belong to the whole server and several databases may share it, so each statement first looks
+-- whether there is anything to do: two databases may be migrated at once, and concurrent changes to one
+-- role fail in PostgreSQL. No password is set here; a server that asks for one lets nobody in until the
+-- operator has run: alter role data_analyst password '...'.
+
+do $$
+declare
+    wanted record;
+begin
+    for wanted in
+        select *
+        from (values
+            ('trendscript_owner', 'nologin'),
+            ('pipeline_writer', 'login'),
+            ('pipeline_janitor', 'login'),
+            ('data_analyst', 'login')
+        ) as role (name, login)
+    loop
+        if not exists (select from pg_roles where rolname = wanted.name) then
+            begin
+                execute format('create role %I %s', wanted.name, wanted.login);
+            exception when duplicate_object or unique_violation then
+                null;
+            end;
+        end if;
+    end loop;
+end
+$$;
+
+-- Analysts read: what they start can't write even where somebody granted too much, and can't run for ever.
+do $$
+declare
+    wanted record;
+begin
+    for wanted in
+        select *
+        from (values
+            ('default_transaction_read_only', 'on'),
+            ('statement_timeout', '60000'), -- milliseconds
+            ('search_path', 'trusted, processed')
+        ) as setting (name, value)
+        where not exists (
+            select from pg_db_role_setting as s
+            where
+                s.setdatabase = 0
+                and s.setrole = 'data_analyst'::regrole
+                and setting.name || '=' || setting.value = any(s.setconfig)
+        )
+    loop
+        -- No quotes: search_path is a list.
+        execute format('alter role data_analyst set %I = %s', wanted.name, wanted.value);
+    end loop;
+end
+$$;
+
+-- Migrations run as the owner; who may create roles may grant this one.
+do $$
+begin
+    if not pg_has_role('trendscript_owner', 'usage') then
+        execute format('grant trendscript_owner to %I', current_user);
+    end if;
+end
+$$;
+
+-- Temporary tables fill a disk: the loader needs them, analysts don't.
+do $$
+begin
+    if (select pg_has_role(datdba, 'usage') from pg_database where datname = current_database()) then
+        execute format('revoke create, temporary on database %I from public', current_database());
+        execute format('grant temporary on database %I to pipeline_writer', current_database());
+        revoke create on schema public from public;
+    end if;
+end
+$$;
+
+create schema if not exists pipeline authorization trendscript_owner;
+create schema if not exists processed authorization trendscript_owner;
+create schema if not exists trusted authorization trendscript_owner;
