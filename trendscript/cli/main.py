@@ -13,7 +13,7 @@ import trendscript
 import trendscript.cli.demo
 import trendscript.cli.stack
 import trendscript.cli.warehouse
-from trendscript.errors import TrendscriptError
+from trendscript.exits import run_app
 from trendscript.logs import configure_logging
 from trendscript.settings import read_settings
 
@@ -55,23 +55,4 @@ for commands in (
 
 def main() -> None:
     """Run the command line of this process and end the process with the code of the design."""
-    debug = "--debug" in sys.argv
-    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
-    try:
-        app(args=arguments, prog_name="trendscript")
-    except TrendscriptError as failure:
-        if debug:
-            raise
-        typer.echo(f"trendscript: {failure}", err=True)
-        sys.exit(failure.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("trendscript: stopped; what was committed is kept.", err=True)
-        sys.exit(130)
-    except Exception as bug:
-        if debug:
-            raise
-        typer.echo(
-            f"trendscript: unexpected {type(bug).__name__}: {bug}\nThis is a bug; --debug shows where it happened.",
-            err=True,
-        )
-        sys.exit(1)
+    run_app(app, sys.argv[1:], "trendscript")

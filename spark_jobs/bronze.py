@@ -1,0 +1,41 @@
+"""Bronze: a batch's raw messages go to a Delta table, bytes as they came, before any of its ranges commits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F  # noqa: N812  (the name every PySpark reader knows)
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from spark_jobs.batch import Batch
+
+
+def bronze_path(lake: str, topic: str) -> str:
+    """Where a topic's bronze table stands in the lake."""
+    return f"{lake.rstrip('/')}/bronze/{topic}"
+
+
+def append_to_bronze(messages: DataFrame, batch: Batch, lake: str) -> None:
+    """Append the whole batch once: Delta skips a batch id it already holds, so a resumed batch adds nothing.
+
+    Readers of bronze still take one row a (topic_id, partition, offset).
+    """
+    (
+        messages.select(
+            F.lit(batch.topic_id).alias("topic_id"),
+            F.col("partition"),
+            F.col("offset"),
+            F.col("timestamp"),
+            F.col("key"),
+            F.col("value"),
+            F.col("headers"),
+            F.lit(batch.batch_id).cast("bigint").alias("batch_id"),
+        )
+        .write.format("delta")
+        .mode("append")
+        .option("txnAppId", f"{batch.topic}:bronze")
+        .option("txnVersion", str(batch.batch_id))
+        .save(bronze_path(lake, batch.topic))
+    )

@@ -1,0 +1,61 @@
+"""Failures of a range: an exception on an executor goes in, a value comes out that the driver can decide by."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import orjson
+from adbc_driver_manager import Error
+
+from trendscript.errors import NeedsAPerson, ServerUnreachable, TrendscriptError, TryAgainLater
+
+# SQLSTATE classes of failures that pass: connection, rollback, resources, operator intervention, lock not available.
+_PASSING = ("08", "40", "53", "57", "55P03")
+
+
+@dataclass(frozen=True, slots=True)
+class RangeFailure:
+    """Why a range's transaction ended. `passing`: the same range may load a moment later."""
+
+    text: str
+    passing: bool
+    exit_code: int
+
+    def to_json(self) -> str:
+        """As text, to come back from an executor."""
+        return orjson.dumps(asdict(self)).decode()
+
+    @classmethod
+    def from_json(cls, text: str) -> RangeFailure:
+        """The failure that `to_json` wrote."""
+        return cls(**orjson.loads(text))
+
+
+class RangeRefused(NeedsAPerson):
+    """Raised when a range can't be loaded and trying again would not help."""
+
+
+class LoadInterrupted(TryAgainLater):
+    """Raised when a passing fault outlasted every attempt; the batch stays planned and the next load resumes it."""
+
+
+def to_failure(error: Exception) -> RangeFailure | None:
+    """The failure behind an exception of a range's transaction; None for a bug, which is to be raised."""
+    if isinstance(error, Error):
+        state = error.sqlstate or ""
+        # Without an SQLSTATE the connection is lost and the outcome unknown until the ledger has been read.
+        passing = not state.strip("\0") or state.startswith(_PASSING)
+        return RangeFailure(f"Postgres: {str(error).strip()}", passing, 75 if passing else 78)
+    if isinstance(error, TrendscriptError):
+        passing = isinstance(error, ServerUnreachable | TryAgainLater)
+        return RangeFailure(str(error), passing, error.exit_code)
+    return None
+
+
+def raise_failures(topic: str, failures: dict[int, RangeFailure]) -> None:
+    """Raise what a person is to read of failed ranges, by partition; the gravest decides."""
+    partition, gravest = max(failures.items(), key=lambda found: (not found[1].passing, found[0]))
+    text = f"{topic}, partition {partition}: {gravest.text}"
+    if not gravest.passing:
+        raise RangeRefused(text)
+    raise LoadInterrupted(f"{text} — the batch stays planned; load again and it is resumed.")

@@ -1,0 +1,213 @@
+"""The ledger in schema `pipeline`: what was planned, what is committed, where each partition goes on.
+
+Runs on the driver. A plan is durable before anything is read, so that a batch id never means two ranges.
+"""
+
+from __future__ import annotations
+
+import getpass
+import socket
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from spark_jobs.batch import Batch, OffsetRange
+from spark_jobs.counts import MessageCounts, TableCounts
+from spark_jobs.offsets import PositionMoved
+from spark_jobs.topic_state import TopicIdentity
+from trendscript import __version__
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2 spells its classes small)
+    from psycopg2.extensions import cursor as Cursor  # noqa: N812
+
+    from spark_jobs.batch import BatchKind
+    from trendscript.contracts.model import Contract
+
+
+@dataclass(frozen=True, slots=True)
+class RangeOutcome:
+    """What the ledger says of a committed range."""
+
+    partition: int
+    messages: MessageCounts
+    tables: dict[str, TableCounts]
+    seconds: dict[str, float]
+
+
+def lock_topic(cursor: Cursor, identity: TopicIdentity) -> TopicIdentity:
+    """Register the topic if it is new, lock its row until the transaction ends, and return who it was first."""
+    cursor.execute("set local synchronous_commit = on")
+    cursor.execute(
+        "insert into pipeline.topic (topic, cluster_id, topic_id) values (%s, %s, %s) on conflict do nothing",
+        [identity.topic, identity.cluster_id, identity.topic_id],
+    )
+    cursor.execute(
+        "select topic, cluster_id, topic_id from pipeline.topic where topic = %s for update", [identity.topic]
+    )
+    return TopicIdentity(*_one(cursor))
+
+
+def find_topic(cursor: Cursor, topic: str) -> TopicIdentity | None:
+    """Who the topic was when it was first loaded; None when it never was."""
+    cursor.execute("select topic, cluster_id, topic_id from pipeline.topic where topic = %s", [topic])
+    found = cursor.fetchone()
+    return None if found is None else TopicIdentity(*found)
+
+
+def find_planned(cursor: Cursor, topic: str, kind: BatchKind) -> tuple[Batch, TopicIdentity] | None:
+    """The unfinished batch of this kind with all its ranges, and the topic it was planned on; None if there is none."""
+    cursor.execute(
+        """
+        select batch_id, cluster_id, topic_id from pipeline.batch
+        where topic = %s and kind = %s and state = 'planned'
+        """,
+        [topic, kind],
+    )
+    found = cursor.fetchone()
+    if found is None:
+        return None
+    batch_id, cluster_id, topic_id = found
+    ranges = _read_ranges(cursor, batch_id)
+    return Batch(batch_id, topic, topic_id, kind, ranges, resumed=True), TopicIdentity(topic, cluster_id, topic_id)
+
+
+def _read_ranges(cursor: Cursor, batch_id: int) -> tuple[OffsetRange, ...]:
+    cursor.execute(
+        """
+        select partition, from_offset, until_offset from pipeline.batch_range
+        where batch_id = %s order by partition
+        """,
+        [batch_id],
+    )
+    return tuple(OffsetRange(*found) for found in cursor.fetchall())
+
+
+def committed_partitions(cursor: Cursor, batch_id: int) -> set[int]:
+    """Partitions of a batch whose ranges are committed."""
+    cursor.execute(
+        "select partition from pipeline.batch_range where batch_id = %s and committed_at is not null", [batch_id]
+    )
+    return {partition for (partition,) in cursor.fetchall()}
+
+
+def read_positions(cursor: Cursor, topic_id: str) -> dict[int, int]:
+    """By partition, the offset after the last one loaded; empty before a topic's first load."""
+    cursor.execute("select partition, next_offset from pipeline.position where topic_id = %s", [topic_id])
+    return dict(cursor.fetchall())
+
+
+def save_plan(
+    cursor: Cursor,
+    identity: TopicIdentity,
+    contract: Contract,
+    ranges: tuple[OffsetRange, ...],
+    positions: dict[int, int],
+) -> Batch:
+    """Write a batch, its ranges, and the positions of partitions that are new. The caller commits."""
+    # A database restored from a backup must not use a batch id again: Delta would skip the batch as already written.
+    cursor.execute("select coalesce(max(batch_id), 0) from pipeline.batch")
+    batch_id = max(_one(cursor)[0] + 1, time.time_ns() // 1_000_000)
+    cursor.execute(
+        """
+        insert into pipeline.batch
+            (batch_id, topic, topic_id, cluster_id, kind, state, contract_version, code_version, requested_by)
+        values (%s, %s, %s, %s, 'load', 'planned', %s, %s, %s)
+        """,
+        [
+            batch_id,
+            identity.topic,
+            identity.topic_id,
+            identity.cluster_id,
+            contract.version,
+            __version__,
+            f"{getpass.getuser()}@{socket.gethostname()}",
+        ],
+    )
+    cursor.executemany(
+        "insert into pipeline.batch_range (batch_id, partition, from_offset, until_offset) values (%s, %s, %s, %s)",
+        [(batch_id, found.partition, found.from_offset, found.until_offset) for found in ranges],
+    )
+    cursor.executemany(
+        """
+        insert into pipeline.position (topic, topic_id, partition, next_offset) values (%s, %s, %s, %s)
+        on conflict do nothing
+        """,
+        [(identity.topic, identity.topic_id, partition, offset) for partition, offset in positions.items()],
+    )
+    return Batch(batch_id, identity.topic, identity.topic_id, "load", ranges)
+
+
+def end_older_attempts(cursor: Cursor, batch_id: int) -> None:
+    """End connections of earlier attempts at this batch, which may still hold a range's lock."""
+    cursor.execute(
+        """
+        select pg_terminate_backend(pid) from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid() and application_name like %s
+        """,
+        [f"trendscript batch={batch_id} %"],
+    )
+
+
+def read_outcomes(connection: Connection, batch_id: int) -> list[RangeOutcome]:
+    """The committed ranges of a batch, by partition, as the transactions that loaded them counted."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            select partition, read, accepted, quarantined, skipped, tables, seconds from pipeline.batch_range
+            where batch_id = %s and committed_at is not null order by partition
+            """,
+            [batch_id],
+        )
+        return [_to_outcome(found) for found in cursor.fetchall()]
+
+
+def _to_outcome(found: tuple[Any, ...]) -> RangeOutcome:
+    partition, *messages, tables, seconds = found
+    counts = {name: TableCounts(**table) for name, table in (tables or {}).items()}
+    return RangeOutcome(partition, MessageCounts(*messages), counts, seconds or {})
+
+
+def close_empty_ranges(cursor: Cursor, batch: Batch) -> None:
+    """Close the ranges that gave no message although every task ended: they held none that a reader may see."""
+    cursor.execute(
+        """
+        update pipeline.batch_range
+        set committed_at = now(), attempt = 'driver', read = 0, accepted = 0, quarantined = 0,
+            skipped = until_offset - from_offset, tables = '{}', seconds = '{}'
+        where batch_id = %s and committed_at is null
+        returning partition, from_offset, until_offset
+        """,
+        [batch.batch_id],
+    )
+    for partition, from_offset, until_offset in cursor.fetchall():
+        cursor.execute(
+            """
+            update pipeline.position set next_offset = %s, updated_at = now()
+            where topic_id = %s and partition = %s and next_offset = %s
+            """,
+            [until_offset, batch.topic_id, partition, from_offset],
+        )
+        if cursor.rowcount != 1:
+            raise PositionMoved(batch.topic, partition, from_offset)
+
+
+def mark_committed(cursor: Cursor, batch_id: int) -> None:
+    """Set the batch committed once all its ranges are. The caller commits."""
+    cursor.execute(
+        """
+        update pipeline.batch set state = 'committed', committed_at = now()
+        where batch_id = %s and state = 'planned'
+            and not exists (
+                select from pipeline.batch_range as r where r.batch_id = batch.batch_id and r.committed_at is null
+            )
+        """,
+        [batch_id],
+    )
+
+
+def _one(cursor: Cursor) -> tuple[Any, ...]:
+    found = cursor.fetchone()
+    if found is None:
+        raise LookupError("a row was expected and none came")
+    return found

@@ -1,0 +1,210 @@
+"""The load job: a topic's waiting messages go into their tables, each in exactly one outcome.
+
+Runs as `trendscript load` and as `spark-submit spark_jobs/load.py [TOPIC...]` on any master.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pyspark.errors import PySparkException, PythonException
+
+from spark_jobs import ledger
+from spark_jobs.batch import Batch, RangeTask
+from spark_jobs.bronze import append_to_bronze
+from spark_jobs.connection import without_password
+from spark_jobs.failures import LoadInterrupted, RangeFailure, raise_failures
+from spark_jobs.lease import take_lease
+from spark_jobs.load_range import range_loader
+from spark_jobs.messages import read_messages
+from spark_jobs.offsets import TopicRecreated, check_held
+from spark_jobs.plan import plan_batch, rehearse_plan
+from spark_jobs.report import BatchReport, TopicReport, to_batch_report, to_rehearsal_report
+from spark_jobs.statements import merge_order, table_statements
+from spark_jobs.topic_state import read_topic_state
+from trendscript.contracts import load_contracts
+from trendscript.postgres import connect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from pyspark.sql import DataFrame, Row, SparkSession
+
+    from spark_jobs.topic_state import TopicState
+    from trendscript.contracts.model import Contract
+
+_ATTEMPTS = 4
+_OUTCOME_COLUMNS = "partition int, status string, details string"
+
+
+@dataclass(frozen=True)
+class LoadJob:
+    """What a load needs to know. `lake` None leaves bronze out; `on_step` hears of each step as it begins."""
+
+    spark: SparkSession
+    dsn: str
+    bootstrap_servers: str
+    client_properties: Path | None
+    lake: str | None
+    max_messages: int
+    on_step: Callable[[str, str], None] = field(default=lambda _topic, _step: None)
+    retry_seconds: float = 1.0
+
+    def topic_state(self, topic: str) -> TopicState:
+        """Ask Kafka who the topic is and what it holds now."""
+        return read_topic_state(topic, self.bootstrap_servers, self.client_properties)
+
+
+def load_topic(job: LoadJob, contract: Contract) -> TopicReport:
+    """Load what waits in a topic, batch by batch, up to the end offsets seen at the start.
+
+    When this returns, every message up to there is in its tables or in `pipeline.dead_letter`.
+    Raises TopicBusy, LeaseLost, LoadInterrupted (try again) or what `plan_batch` refuses (a person decides).
+    """
+    batches: list[BatchReport] = []
+    with take_lease(job.dsn, contract.topic) as lease:
+        ends = job.topic_state(contract.topic).end
+        while True:
+            lease.check()
+            report = _load_next_batch(job, contract, ends)
+            if report is None:
+                return TopicReport(contract.topic, tuple(batches))
+            batches.append(report)
+
+
+def _load_next_batch(job: LoadJob, contract: Contract, ends: dict[int, int]) -> BatchReport | None:
+    """Plan and load one batch; a passing fault resumes it a few times, waiting longer each time."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        seconds: dict[str, float] = {}
+        with _timed(job, contract.topic, "plan", seconds):
+            batch = _plan(job, contract, ends)
+        if batch is None:
+            return None
+        try:
+            return _load_batch(job, contract, batch, seconds)
+        except LoadInterrupted:
+            if attempt == _ATTEMPTS:
+                raise
+            time.sleep(job.retry_seconds * 2 ** (attempt - 1))
+    return None
+
+
+def _plan(job: LoadJob, contract: Contract, ends: dict[int, int]) -> Batch | None:
+    state = job.topic_state(contract.topic)
+    connection = connect(job.dsn, application_name=f"trendscript plan {contract.topic}")
+    try:
+        return plan_batch(connection, contract, state, ends, job.max_messages)
+    finally:
+        connection.close()
+
+
+def _load_batch(job: LoadJob, contract: Contract, batch: Batch, seconds: dict[str, float]) -> BatchReport:
+    if batch.ranges:
+        messages = read_messages(job.spark, batch, job.bootstrap_servers, job.client_properties)
+        if job.lake is not None:
+            with _timed(job, batch.topic, "bronze", seconds), _spark_failures(job, batch):
+                append_to_bronze(messages, batch, job.lake)
+        with _timed(job, batch.topic, "load", seconds):
+            _load_ranges(job, contract, batch, messages)
+    with _timed(job, batch.topic, "finish", seconds):
+        return _finish(job, batch, seconds)
+
+
+def _load_ranges(job: LoadJob, contract: Contract, batch: Batch, messages: DataFrame) -> None:
+    with _spark_failures(job, batch):
+        if messages.rdd.getNumPartitions() != len(batch.ranges):
+            raise RuntimeError(f"Spark made {messages.rdd.getNumPartitions()} tasks of {len(batch.ranges)} ranges")
+        outcomes = _run(messages, _range_task(job, contract, batch))
+    failures = {
+        outcome["partition"]: RangeFailure.from_json(outcome["details"])
+        for outcome in outcomes
+        if outcome["status"] == "failed"
+    }
+    if failures:
+        raise_failures(batch.topic, failures)
+
+
+def _run(messages: DataFrame, task: RangeTask) -> list[Row]:
+    return messages.mapInArrow(range_loader(task), _OUTCOME_COLUMNS).collect()
+
+
+def _range_task(job: LoadJob, contract: Contract, batch: Batch, *, dry_run: bool = False) -> RangeTask:
+    order = merge_order(load_contracts().values())
+    return RangeTask(
+        batch=batch,
+        contract=contract,
+        tables=tuple(table_statements(contract, order, overwrite_equal=batch.kind != "load")),
+        dsn=without_password(job.dsn),
+        bootstrap_servers=job.bootstrap_servers,
+        client_properties=job.client_properties,
+        dry_run=dry_run,
+    )
+
+
+def _finish(job: LoadJob, batch: Batch, seconds: dict[str, float]) -> BatchReport:
+    connection = connect(job.dsn, application_name=f"trendscript finish {batch.topic}")
+    try:
+        with connection, connection.cursor() as cursor:
+            ledger.close_empty_ranges(cursor, batch)
+            ledger.mark_committed(cursor, batch.batch_id)
+        return to_batch_report(batch, ledger.read_outcomes(connection, batch.batch_id), seconds)
+    finally:
+        connection.close()
+
+
+def rehearse_topic(job: LoadJob, contract: Contract) -> TopicReport:
+    """What the next batch would do, found out by doing it in a transaction that is rolled back.
+
+    Writes no plan, no bronze and no row. Raises as `load_topic`.
+    """
+    seconds: dict[str, float] = {}
+    state = job.topic_state(contract.topic)
+    connection = connect(job.dsn, application_name=f"trendscript dry run of {contract.topic}")
+    try:
+        batch = rehearse_plan(connection, state, job.max_messages)
+    finally:
+        connection.close()
+    if batch is None or not batch.ranges:
+        return TopicReport(contract.topic, ())
+    messages = read_messages(job.spark, batch, job.bootstrap_servers, job.client_properties)
+    with _timed(job, batch.topic, "dry run", seconds), _spark_failures(job, batch):
+        outcomes = _run(messages.coalesce(1), _range_task(job, contract, batch, dry_run=True))
+    for outcome in outcomes:
+        if outcome["status"] == "failed":
+            raise_failures(batch.topic, {outcome["partition"]: RangeFailure.from_json(outcome["details"])})
+    return TopicReport(contract.topic, (to_rehearsal_report(batch, outcomes, seconds),))
+
+
+@contextmanager
+def _timed(job: LoadJob, topic: str, step: str, seconds: dict[str, float]) -> Iterator[None]:
+    job.on_step(topic, step)
+    started = time.perf_counter()
+    yield
+    seconds[step] = round(time.perf_counter() - started, 3)
+
+
+@contextmanager
+def _spark_failures(job: LoadJob, batch: Batch) -> Iterator[None]:
+    """Find out what is behind a failed Spark job: offsets gone, another topic, or a fault that may pass."""
+    try:
+        yield
+    except PythonException:
+        raise
+    except PySparkException as error:
+        state = job.topic_state(batch.topic)
+        if state.identity.topic_id != batch.topic_id:
+            raise TopicRecreated(batch.topic, batch.topic_id, state.identity.topic_id) from error
+        check_held(batch.topic, batch.ranges, state)
+        text = str(error).strip().splitlines()[0]
+        raise LoadInterrupted(f"{batch.topic}: Spark's job failed ({text}); the batch stays planned.") from error
+
+
+if __name__ == "__main__":
+    from spark_jobs.cli import main
+
+    main(sys.argv[1:])

@@ -1,0 +1,68 @@
+"""What Kafka says of a topic: its identity and the offsets it holds."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kafka import IsolationLevel, KafkaAdminClient, TopicPartition
+from kafka.admin import OffsetSpec
+
+from trendscript.kafka import TopicMissing, client_options
+from trendscript.kafka.failures import kafka_failures
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class TopicIdentity:
+    """Which topic this is: the cluster's id and the id Kafka gave the topic when it was created (KIP-516)."""
+
+    topic: str
+    cluster_id: str
+    topic_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TopicState:
+    """A topic at one moment: by partition, the earliest offset held and the one after the last visible."""
+
+    identity: TopicIdentity
+    earliest: dict[int, int]
+    end: dict[int, int]
+
+
+def read_topic_state(topic: str, bootstrap_servers: str, client_properties: Path | None) -> TopicState:
+    """Ask the brokers. End offsets are resolved as `read_committed` readers see them: the last stable offset.
+
+    Raises TopicMissing, BrokerUnreachable or BrokerRefused.
+    """
+    options = client_options(bootstrap_servers, client_properties)
+    with kafka_failures(options), closing(KafkaAdminClient(**options)) as admin:
+        identity, partitions = _describe(admin, topic)
+        earliest = _offsets(admin, topic, partitions, OffsetSpec.EARLIEST)
+        return TopicState(identity, earliest, _offsets(admin, topic, partitions, OffsetSpec.LATEST))
+
+
+def read_topic_identity(topic: str, bootstrap_servers: str, client_properties: Path | None) -> TopicIdentity:
+    """Ask the brokers which topic goes by this name now. Raises as `read_topic_state`."""
+    options = client_options(bootstrap_servers, client_properties)
+    with kafka_failures(options), closing(KafkaAdminClient(**options)) as admin:
+        return _describe(admin, topic)[0]
+
+
+def _describe(admin: KafkaAdminClient, topic: str) -> tuple[TopicIdentity, list[int]]:
+    (description,) = admin.describe_topics([topic])
+    if description["error_code"]:
+        raise TopicMissing([topic])
+    cluster = admin.describe_cluster()["cluster_id"]
+    partitions = sorted(partition["partition_index"] for partition in description["partitions"])
+    return TopicIdentity(topic, cluster, str(description["topic_id"])), partitions
+
+
+def _offsets(admin: KafkaAdminClient, topic: str, partitions: list[int], spec: OffsetSpec) -> dict[int, int]:
+    asked = {TopicPartition(topic, partition): spec for partition in partitions}
+    answers = admin.list_partition_offsets(asked, IsolationLevel.READ_COMMITTED)
+    return {partition.partition: answer.offset for partition, answer in answers.items()}

@@ -1,0 +1,279 @@
+"""Values: what JSON gave goes in, what the column's type wants comes out, or a fault from the closed list.
+
+Nothing is guessed: an integer is `12` or `"12"`, a time has an offset, a boolean is JSON's own.
+Timestamps leave as microseconds since 1970-01-01 UTC, dates as `datetime.date`, jsonb as JSON text
+with sorted keys, so that equal values are equal bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import isodate
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from trendscript.contracts.model import Column, Limits
+
+_INTEGER = re.compile(r"-?[0-9]{1,25}\Z")
+_TIMESTAMP = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})\Z"
+)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
+_DURATION = re.compile(
+    r"P(?=.)(?:\d{1,6}W)?(?:\d{1,6}D)?(?:T(?=.)(?:\d{1,9}H)?(?:\d{1,9}M)?(?:\d{1,9}(?:\.\d+)?S)?)?\Z"
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+BOUNDS = {"bigint": 2**63, "integer": 2**31, "smallint": 2**15}
+
+
+class Fault(Exception):
+    """Raised when a value isn't acceptable; `code` is one of the closed list of reasons."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def converter(column: Column) -> Callable[[Any], Any]:
+    """Build the function that turns a JSON value, not None, into the column's value or raises Fault."""
+    if column.transform:
+        return _TRANSFORMS[column.transform](column)
+    return _CONVERTERS[column.logical_type](column)
+
+
+def _text(column: Column) -> Callable[[Any], str]:
+    limits = column.limits
+    if limits == type(limits)():
+        return to_text
+    check = _text_check(limits)
+
+    def convert(value: Any) -> str:
+        text = to_text(value)
+        check(text)
+        return text
+
+    return convert
+
+
+def to_text(value: Any) -> str:
+    """A JSON string without U+0000, which Postgres can't store. Raises Fault."""
+    if type(value) is not str:
+        raise Fault("wrong_type")
+    if "\0" in value:
+        raise Fault("nul_character")
+    return value
+
+
+def _text_check(limits: Limits) -> Callable[[str], None]:
+    matches = re.compile(limits.pattern).fullmatch if limits.pattern else None
+    shortest, longest, allowed = limits.min_length or 0, limits.max_length, frozenset(limits.enum)
+
+    def check(text: str) -> None:
+        if longest is not None and len(text) > longest:
+            raise Fault("too_long")
+        if matches and not matches(text):
+            raise Fault("pattern")
+        if len(text) < shortest:
+            raise Fault("out_of_range")
+        if allowed and text not in allowed:
+            raise Fault("not_in_enum")
+
+    return check
+
+
+def _integer(column: Column) -> Callable[[Any], int]:
+    bound = BOUNDS[column.physical_type]
+    lowest = max(-bound, -bound if column.limits.minimum is None else int(column.limits.minimum))
+    highest = min(bound - 1, bound - 1 if column.limits.maximum is None else int(column.limits.maximum))
+
+    def convert(value: Any) -> int:
+        number = to_integer(value)
+        if not lowest <= number <= highest:
+            raise Fault("out_of_range")
+        return number
+
+    return convert
+
+
+def to_integer(value: Any) -> int:
+    """A JSON integer, or a string that is one. Raises Fault.
+
+    The decoder gives integers past 64 bits as floats: those are out of range, other floats no integers.
+    """
+    kind = type(value)
+    if kind is int:
+        return value  # type: ignore[no-any-return]
+    if kind is str:
+        if _INTEGER.match(value):
+            return int(value)
+        raise Fault("out_of_range" if value.lstrip("-").isascii() and value.lstrip("-").isdigit() else "wrong_type")
+    if kind is float and abs(value) >= 2**63 and value.is_integer():
+        raise Fault("out_of_range")
+    raise Fault("wrong_type")
+
+
+def _number(column: Column) -> Callable[[Any], float]:
+    lowest, highest = column.limits.minimum, column.limits.maximum
+
+    def convert(value: Any) -> float:
+        if type(value) not in (int, float):
+            raise Fault("wrong_type")
+        if (lowest is not None and value < lowest) or (highest is not None and value > highest):
+            raise Fault("out_of_range")
+        return float(value)
+
+    return convert
+
+
+def _boolean(_: Column) -> Callable[[Any], bool]:
+    return to_boolean
+
+
+def to_boolean(value: Any) -> bool:
+    """JSON's true or false. Raises Fault."""
+    if type(value) is not bool:
+        raise Fault("wrong_type")
+    return value
+
+
+def _timestamp(_: Column) -> Callable[[Any], int]:
+    return to_microseconds
+
+
+def to_microseconds(value: Any) -> int:
+    """An RFC 3339 time with an offset, as microseconds since 1970 UTC. Raises Fault.
+
+    Fractions past microseconds, which Postgres can't keep, are cut off.
+    """
+    if type(value) is not str:
+        raise Fault("wrong_type")
+    return _microseconds(value)
+
+
+@lru_cache(maxsize=65536)
+def _microseconds(text: str) -> int:
+    if not _TIMESTAMP.match(text):
+        raise Fault("bad_timestamp")
+    try:
+        return (datetime.fromisoformat(text.upper()) - _EPOCH) // _MICROSECOND
+    except (ValueError, OverflowError) as error:
+        raise Fault("bad_timestamp") from error
+
+
+def _date(_: Column) -> Callable[[Any], date]:
+    return to_date
+
+
+def to_date(value: Any) -> date:
+    """A calendar date, YYYY-MM-DD. Raises Fault."""
+    if type(value) is not str:
+        raise Fault("wrong_type")
+    if not _DATE.match(value):
+        raise Fault("bad_timestamp")
+    try:
+        return date.fromisoformat(value)
+    except ValueError as error:
+        raise Fault("bad_timestamp") from error
+
+
+def _array(column: Column) -> Callable[[Any], list[str]]:
+    longest = column.limits.max_length
+
+    def convert(value: Any) -> list[str]:
+        if type(value) is not list:
+            raise Fault("wrong_type")
+        if longest is not None and len(value) > longest:
+            raise Fault("too_long")
+        return [to_text(element) for element in value]
+
+    return convert
+
+
+def _object(_: Column) -> Callable[[Any], str]:
+    return to_json
+
+
+def to_json(value: Any) -> str:
+    """Any JSON value as text with sorted keys, without U+0000 in it. Raises Fault."""
+    text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+    if "\\u0000" in text and _holds_nul(value):
+        raise Fault("nul_character")
+    return text
+
+
+def _holds_nul(value: Any) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, list):
+        return any(_holds_nul(element) for element in value)
+    return isinstance(value, dict) and any(_holds_nul(part) for pair in value.items() for part in pair)
+
+
+def _iso8601_seconds(column: Column) -> Callable[[Any], int]:
+    highest = BOUNDS[column.physical_type] - 1
+
+    def convert(value: Any) -> int:
+        seconds = to_seconds(value)
+        if seconds > highest:
+            raise Fault("out_of_range")
+        return seconds
+
+    return convert
+
+
+def to_seconds(value: Any) -> int:
+    """An ISO 8601 duration of weeks, days, hours, minutes, seconds, as whole seconds. Raises Fault.
+
+    Months and years have no fixed length and are refused. A live stream's `P0D` is 0.
+    """
+    if type(value) is not str:
+        raise Fault("wrong_type")
+    return _seconds(value)
+
+
+@lru_cache(maxsize=65536)
+def _seconds(text: str) -> int:
+    if not _DURATION.match(text):
+        raise Fault("pattern")
+    try:
+        return int(isodate.parse_duration(text).total_seconds())
+    except (isodate.ISO8601Error, OverflowError) as error:
+        raise Fault("pattern") from error
+
+
+def _boolean_text(_: Column) -> Callable[[Any], bool]:
+    return to_boolean_of_text
+
+
+def to_boolean_of_text(value: Any) -> bool:
+    """The strings "true" and "false", as YouTube gives them for captions. Raises Fault."""
+    if value == "true":
+        return True
+    if value == "false":
+        return False
+    raise Fault("wrong_type")
+
+
+_CONVERTERS: dict[str, Callable[[Column], Callable[[Any], Any]]] = {
+    "string": _text,
+    "integer": _integer,
+    "number": _number,
+    "boolean": _boolean,
+    "timestamp": _timestamp,
+    "date": _date,
+    "array": _array,
+    "object": _object,
+}
+_TRANSFORMS: dict[str, Callable[[Column], Callable[[Any], Any]]] = {
+    "iso8601_seconds": _iso8601_seconds,
+    "boolean_text": _boolean_text,
+    "json": _object,
+}
