@@ -1,0 +1,58 @@
+# Every target does its own set-up; what is there already is not done again.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+# The first of these that is new enough; `make PYTHON=/path/to/python3` names another.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+PIP := .venv/bin/python -m pip --disable-pip-version-check
+INSTALLED := .venv/.installed
+
+.PHONY: help setup demo up down test test-real lint bench clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) ## Prepare everything, start nothing
+	@.venv/bin/trendscript setup
+
+demo: setup ## Run the whole pipeline on this machine and show answers
+	@.venv/bin/trendscript demo
+
+up: setup ## Start Kafka and PostgreSQL on this machine
+	@.venv/bin/trendscript up
+
+down: ## Stop what demo or up left running; the data stay
+	@if [ -x .venv/bin/trendscript ]; then .venv/bin/trendscript down; else echo "Nothing was set up here."; fi
+
+test: setup ## Run the tests; ARGS="-k words" picks some
+	@.venv/bin/python -m pytest $(ARGS)
+
+test-real: setup ## Load real data and hold the tables against plain-Python counts; takes long
+	@.venv/bin/python -m pytest tests/real $(ARGS)
+
+lint: $(INSTALLED) ## Check style, types, layers and SQL
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+	@.venv/bin/sqlfluff lint sql
+
+bench: setup ## Measure how fast messages are loaded
+	@.venv/bin/python -m benchmarks.load $(ARGS)
+
+clean: down ## Remove the environment and all that was built here; data and downloads stay
+	rm -rf .venv build dist spark-warehouse metastore_db derby.log
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Locked by hash; the project itself is installed as a link to this folder, so that edits take effect.
+$(INSTALLED): requirements.lock pyproject.toml
+	@if [ -z "$(PYTHON)" ]; then echo "Trendscript needs Python 3.11 or newer, and none was found. Install one, \
+	or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1; fi
+	@echo "Making the Python environment .venv; the first time this downloads about 900 MB."
+	@$(PYTHON) -m venv .venv
+	@$(PIP) install --require-hashes --no-deps -r requirements.lock
+	@$(PIP) install --quiet --no-build-isolation --no-deps -e .
+	@touch $@
