@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from trendscript.contracts.model import Contract
     from trendscript.settings import Settings
 
+WRITER = "pipeline_writer"
+
 _dead_letters = typer.Typer(help="Messages that a contract refused, kept byte for byte.", no_args_is_help=True)
 
 
@@ -86,18 +88,18 @@ def build_job(settings: Settings, progress: Any) -> LoadJob:
 
     `progress` has `step(topic, text)`. Raises PostgresUnreachable, DatabaseNotMigrated, BrokerUnreachable.
     """
-    from trendscript.endpoints import kafka_bootstrap_servers, postgres_dsn  # noqa: PLC0415
-
     from spark_jobs.load import LoadJob  # noqa: PLC0415  (pyspark is slow to import)
     from spark_jobs.session import build_session  # noqa: PLC0415
+    from trendscript.endpoints import kafka_bootstrap_servers  # noqa: PLC0415
     from trendscript.kafka import client_options, require_topics  # noqa: PLC0415
     from trendscript.migrations import require_migrated  # noqa: PLC0415
 
-    dsn, servers = postgres_dsn(settings), kafka_bootstrap_servers(settings)
+    dsn, servers = writer_dsn(settings), kafka_bootstrap_servers(settings)
     require_migrated(dsn)
     require_topics([], options=client_options(servers, settings.kafka_client_properties))
     progress.step("", "starting Spark")
-    spark = build_session(settings.spark_master, lambda text: progress.step("", text))
+    log_file = settings.trendscript_home / "logs" / "spark.log"
+    spark = build_session(settings.spark_master, log_file, lambda text: progress.step("", text))
     return LoadJob(
         spark=spark,
         dsn=dsn,
@@ -107,6 +109,13 @@ def build_job(settings: Settings, progress: Any) -> LoadJob:
         max_messages=settings.load_max_messages,
         on_step=progress.step,
     )
+
+
+def writer_dsn(settings: Settings) -> str:
+    """Postgres as the settings' user; in the local stack as `pipeline_writer`, who may do no more than a load does."""
+    from trendscript.endpoints import postgres_dsn  # noqa: PLC0415
+
+    return postgres_dsn(settings, user=None if settings.postgres_host else WRITER)
 
 
 def lake_address(settings: Settings) -> str | None:
@@ -163,7 +172,6 @@ def show_dead_letter(
 
 def _dsn() -> str:
     from trendscript.endpoints import postgres_dsn  # noqa: PLC0415
-
     from trendscript.migrations import require_migrated  # noqa: PLC0415
 
     dsn = postgres_dsn(read_settings())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,7 @@ from trendscript.local.jars import spark_jars
 from trendscript.local.java import java_home
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _OPTIONS = {
     "spark.sql.session.timeZone": "UTC",
@@ -27,30 +29,54 @@ _OPTIONS = {
     "spark.sql.redaction.options.regex": "(?i)url|secret|password|jaas|token|key",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
-    "spark.log.level": "ERROR",
 }
 
 
-def build_session(master: str, on_progress: Callable[[str], None] = lambda _: None) -> SparkSession:
+def build_session(
+    master: str, log_file: Path | None = None, on_progress: Callable[[str], None] = lambda _: None
+) -> SparkSession:
     """Start Spark, or take the session that spark-submit has made, with the options the job relies on.
 
-    Started from here it finds Java and the jars itself; spark-submit has its own ways to name them.
+    Started from here it finds Java and the jars itself, and what the Java side has to say goes to
+    `log_file`; spark-submit has its own ways for all three.
     """
     builder = SparkSession.Builder().appName("trendscript load")
     for name, value in _OPTIONS.items():
         builder = builder.config(name, value)
-    if "PYSPARK_GATEWAY_PORT" not in os.environ:
-        builder = _launched_here(builder, master, on_progress)
-    return builder.getOrCreate()
+    if "PYSPARK_GATEWAY_PORT" in os.environ:
+        return builder.getOrCreate()
+    builder = _launched_here(builder, master, on_progress)
+    with _standard_error_into(log_file):
+        return builder.getOrCreate()
 
 
 def _launched_here(
     builder: SparkSession.Builder, master: str, on_progress: Callable[[str], None]
 ) -> SparkSession.Builder:
     os.environ["JAVA_HOME"] = str(java_home())
+    # Spark would start the `python3` of the PATH, which need not be this environment's.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = builder.master(master).config("spark.jars", ",".join(str(jar) for jar in spark_jars(on_progress)))
     quiet = Path(__file__).parent / "log4j2.properties"
     builder = builder.config("spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile={quiet.as_uri()}")
     if master.startswith("local"):
         builder = builder.config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1")
     return builder
+
+
+@contextmanager
+def _standard_error_into(log_file: Path | None) -> Iterator[None]:
+    """Let processes started in the block inherit a standard error that is the file; this one keeps its own."""
+    if log_file is None:
+        yield
+        return
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with log_file.open("ab") as log:
+            os.dup2(log.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

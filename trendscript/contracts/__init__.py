@@ -6,18 +6,13 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from trendscript.contracts.document import ContractRefused, parse_contract
 from trendscript.contracts.model import Contract, Table
-from trendscript.errors import NeedsAPerson
+from trendscript.contracts.refusals import ContractNotFound, ContractRefused
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
 __all__ = ["Contract", "ContractNotFound", "ContractRefused", "Table", "load_contract", "load_contracts"]
-
-
-class ContractNotFound(NeedsAPerson):
-    """Raised when a topic has no contract; the text lists those that have one."""
 
 
 def _folder() -> Traversable:
@@ -35,6 +30,9 @@ def load_contract(topic: str) -> Contract:
 
     Raises ContractNotFound when there is none, ContractRefused when it can't be understood.
     """
+    # Executors import this package and read no document; what reads YAML takes them half a second.
+    from trendscript.contracts.document import parse_contract  # noqa: PLC0415
+
     document = _folder() / f"{topic}.yaml"
     if topic not in topics():
         raise ContractNotFound(

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from trendscript.contracts.model import Column, Contract, Limits, LogicalType, Reference, Table, WriteMode
 from trendscript.contracts.paths import PathRefused, parse_path, parse_rows_path
-from trendscript.errors import NeedsAPerson
+from trendscript.contracts.refusals import ContractRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,10 +44,6 @@ _LIMITS = {
     "minimum": "minimum",
     "maximum": "maximum",
 }
-
-
-class ContractRefused(NeedsAPerson):
-    """Raised when a contract document says something that isn't understood or contradicts itself."""
 
 
 def parse_contract(text: str, *, name: str, find_table: Callable[[str], Table]) -> Contract:
