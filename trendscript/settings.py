@@ -81,6 +81,7 @@ class Settings(BaseSettings):
     youtube_regions: Annotated[tuple[str, ...], NoDecode] = ()
     youtube_max_units: int = Field(default=10_000, ge=1)
     youtube_parallel_regions: int = Field(default=4, ge=1, le=32)
+    youtube_retry_seconds: float = Field(default=1.0, ge=0)
 
     log_level: str = "INFO"
 
@@ -104,7 +105,7 @@ class Settings(BaseSettings):
         return init_settings, env_settings, _SecretFiles(settings_cls), dotenv_settings
 
 
-def read_settings(**flags: Any) -> Settings:  # noqa: ANN401  (values of any setting)
+def read_settings(**flags: Any) -> Settings:
     """Build the settings from flags (None means "not given"), environment and `.env`.
 
     Raises SettingsRefused with the variable's name when a value can't be used.

@@ -1,0 +1,171 @@
+"""The YouTube Data API v3: a resource and its parameters go in, decoded pages come out, every request counted."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import httplib2
+import structlog
+from googleapiclient.discovery import build
+from googleapiclient.errors import HttpError
+
+from ingest.api_failures import (
+    AnswerUnreadable,
+    ApiUnreachable,
+    KeyMissing,
+    KeyRefused,
+    QuotaExceeded,
+    is_worth_repeating,
+    parse_error,
+    to_failure,
+)
+from trendscript.errors import NeedsAPerson
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ingest.quota import QuotaLedger
+    from trendscript.settings import Settings
+
+_log = structlog.get_logger(__name__)
+
+ATTEMPTS = 5
+_LONGEST_WAIT_SECONDS = 30.0
+_TIMEOUT_SECONDS = 60
+
+
+class EndpointRefused(NeedsAPerson):
+    """Raised when YOUTUBE_API_ENDPOINT is not an address of a web server."""
+
+
+class _CountedHttp(httplib2.Http):  # type: ignore[misc]  # httplib2 publishes no types
+    """Charges every request, also each that is repeated, before it goes out."""
+
+    def __init__(self, ledger: QuotaLedger) -> None:
+        super().__init__(timeout=_TIMEOUT_SECONDS)
+        self._ledger = ledger
+
+    def request(self, *arguments: Any, **options: Any) -> Any:
+        self._ledger.spend()
+        return super().request(*arguments, **options)
+
+
+class YouTubeApi:
+    """Reads lists page by page. Threads may share it: each gets a connection of its own, as httplib2 needs.
+
+    5xx answers, 429, rate limits and broken connections are tried again with exponential back-off.
+    The key is in no exception and no log line.
+    """
+
+    def __init__(
+        self, key: str, ledger: QuotaLedger, *, endpoint: str | None = None, retry_seconds: float = 1.0
+    ) -> None:
+        if endpoint is not None and not endpoint.startswith(("http://", "https://")):
+            raise EndpointRefused(f"YOUTUBE_API_ENDPOINT is {endpoint!r}; it must start with http:// or https://.")
+        self.ledger = ledger
+        self._key = key
+        self._endpoint = endpoint
+        self._retry_seconds = retry_seconds
+        self._of_thread = threading.local()
+        # The client warns of every 403; our own events and errors say it with more, and without the address.
+        logging.getLogger("googleapiclient").addHandler(logging.NullHandler())
+
+    def read_pages(self, resource: str, **parameters: str | int) -> Iterator[dict[str, Any]]:
+        """Yield the pages of `resource`.list (as `videos`) until one names no next page.
+
+        Raises UnitsSpent, QuotaExceeded, KeyRefused, ChartNotFound, RequestRefused, ApiBusy,
+        ApiUnreachable or AnswerUnreadable.
+        """
+        collection = getattr(self._service(), resource)()
+        request = collection.list(**parameters)
+        tokens: set[str] = set()
+        while request is not None:
+            page = self._execute(request, resource)
+            yield page
+            token = page.get("nextPageToken")
+            if not token or not hasattr(collection, "list_next"):
+                return
+            if token in tokens:
+                raise AnswerUnreadable(f"The pages of {resource} never end: one is named twice as the next. Try again.")
+            tokens.add(token)
+            request = collection.list_next(request, page)
+
+    def read_items(self, resource: str, **parameters: str | int) -> list[Any]:
+        """All items of all pages, as they came; an item need not be an object. Raises what `read_pages` raises."""
+        items: list[Any] = []
+        for page in self.read_pages(resource, **parameters):
+            found = page.get("items") or []
+            if not isinstance(found, list):
+                raise AnswerUnreadable(f"A page of {resource} has items that are no list. Try again later.")
+            items.extend(found)
+        return items
+
+    def _service(self) -> Any:
+        if not hasattr(self._of_thread, "service"):
+            self._of_thread.service = build(
+                "youtube",
+                "v3",
+                developerKey=self._key,
+                http=_CountedHttp(self.ledger),
+                cache_discovery=False,
+                client_options={"api_endpoint": self._endpoint} if self._endpoint else None,
+            )
+        return self._of_thread.service
+
+    def _execute(self, request: Any, resource: str) -> dict[str, Any]:
+        for attempt in range(1, ATTEMPTS + 1):
+            is_last = attempt == ATTEMPTS
+            try:
+                return _check_page(request.execute(), resource)
+            except HttpError as error:
+                answer = parse_error(error.status_code, error.content)
+                if is_last or not is_worth_repeating(answer):
+                    raise self._close_if_final(to_failure(answer)) from None  # its text holds the key
+                cause = f"HTTP {answer.http_status}"
+            except (OSError, httplib2.HttpLib2Error) as error:
+                cause = type(error).__name__
+                if is_last:
+                    raise self._unreachable(error) from None
+            except (ValueError, RecursionError):  # a body that is no JSON, as of a proxy in the way
+                cause = "not JSON"
+                if is_last:
+                    raise AnswerUnreadable(f"The answer for {resource} is not JSON. Try again later.") from None
+            self._wait(attempt, resource, cause)
+        raise AssertionError  # the last attempt returns or raises
+
+    def _close_if_final(self, failure: Exception) -> Exception:
+        if isinstance(failure, (KeyRefused, QuotaExceeded)):
+            self.ledger.close(failure)
+        return failure
+
+    def _wait(self, attempt: int, resource: str, cause: str) -> None:
+        longest = min(_LONGEST_WAIT_SECONDS, self._retry_seconds * 2 ** (attempt - 1))
+        seconds = longest * random.uniform(0.5, 1.0)  # noqa: S311  (spreads attempts, guards no secret)
+        _log.warning("api_request_repeated", resource=resource, cause=cause, attempt=attempt, seconds=round(seconds, 2))
+        time.sleep(seconds)
+
+    def _unreachable(self, error: Exception) -> ApiUnreachable:
+        host = self._endpoint or "https://youtube.googleapis.com"
+        cause = f"{type(error).__name__}: {error}".replace(self._key, "…")
+        return ApiUnreachable(
+            f"The YouTube Data API at {host} can't be reached ({cause}). "
+            "Check the network, the proxy settings and YOUTUBE_API_ENDPOINT."
+        )
+
+
+def _check_page(page: Any, resource: str) -> dict[str, Any]:
+    if not isinstance(page, dict):
+        raise AnswerUnreadable(f"The answer for {resource} is no JSON object. Try again later.")
+    return page
+
+
+def connect_api(settings: Settings, ledger: QuotaLedger) -> YouTubeApi:
+    """The API that the settings name. Raises KeyMissing."""
+    key = settings.youtube_api_key.get_secret_value().strip() if settings.youtube_api_key else ""
+    if not key:
+        raise KeyMissing
+    return YouTubeApi(key, ledger, endpoint=settings.youtube_api_endpoint, retry_seconds=settings.youtube_retry_seconds)
