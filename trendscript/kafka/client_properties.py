@@ -36,6 +36,9 @@ _UNDERSTOOD = {
     "ssl.truststore.location",
     "ssl.truststore.type",
 }
+_LOGIN_FIELD = re.compile(
+    r"""(?P<name>\w+)\s*=\s*(?:"(?P<double>(?:\\.|[^"\\])*)"|'(?P<single>(?:\\.|[^'\\])*)'|(?P<bare>[^\s;"']+))"""
+)
 _ESCAPES = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
 
 
@@ -131,8 +134,8 @@ def _sasl_options(properties: dict[str, str], path: Path) -> dict[str, Any]:
         )
     jaas = properties.get("sasl.jaas.config", "")
     fields = {
-        name: re.sub(r"\\(.)", r"\1", quoted) if bare is None or bare == "" else bare
-        for name, quoted, bare in re.findall(r"""(\w+)\s*=\s*(?:["']((?:\\.|[^"'\\])*)["']|([^\s;"']+))""", jaas)
+        found["name"]: re.sub(r"\\(.)", r"\1", found["double"] or found["single"] or "") or found["bare"] or ""
+        for found in _LOGIN_FIELD.finditer(jaas)
     }
     if not jaas.startswith(module) or not {"username", "password"} <= fields.keys():
         raise ClientPropertiesRefused(path, f'sasl.jaas.config must read: {module} required username="…" password="…";')

@@ -1,0 +1,1 @@
+"""Tests of publishing and topics, against a real broker."""
