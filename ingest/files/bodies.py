@@ -17,6 +17,7 @@ from ingest.files.entries import Entry, Fault, FileRefused, RowRefused
 from ingest.files.layout import given_time
 from ingest.files.reader import open_bytes
 from ingest.files.regions import region_of_name
+from ingest.records import id_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +31,7 @@ _LONGEST_DOCUMENT = 128 * 1024 * 1024
 _BODY_KIND = "youtube#videoListResponse"
 _ITEM_KIND = "youtube#video"
 _BOM = b"\xef\xbb\xbf"
+_EMPTY = object()
 _NO_FIRST_PAGE = Fault("unknown_rank", "is of a later page, so its rank is not known: give the pages before it first")
 _SECOND_READING = Fault(
     "second_reading", "is of a second reading, and --captured-at says one time: give it in a run of its own"
@@ -88,14 +90,14 @@ class Bodies:
         joined = "prevPageToken" in body and self._more_pages
         self._page_fault = None if joined or "prevPageToken" not in body else _NO_FIRST_PAGE
         self._more_pages = "nextPageToken" in body and self._page_fault is None
-        items = body["items"] or ([] if joined else [None])
+        items = body["items"] or ([] if joined else [_EMPTY])
         for position, item in enumerate(items):
             entry = self._entry(report, line, item, starts=position == 0 and not joined)
             entry.total = _total_of(body) if self._more_pages else None
             yield entry
 
     def _entry(self, report: FileReport, line: int, item: Any, *, starts: bool) -> Entry:
-        entry = Entry(report, line, item, starts=starts, verbatim=True)
+        entry = Entry(report, line, None if item is _EMPTY else item, starts=starts, verbatim=True)
         try:
             entry.region = self._region_of(report.path)
             entry.captured_at = given_time(self._given)
@@ -113,7 +115,9 @@ class Bodies:
             self._used.add(coordinates)
         if self._page_fault:
             raise RowRefused(*self._page_fault)
-        if item is not None and not (isinstance(item, dict) and isinstance(item.get("id"), str) and item["id"]):
+        if item is _EMPTY:
+            return
+        if id_of(item) is None:
             raise RowRefused("no_id", "is an item without a video id")
         entry.item = item
 

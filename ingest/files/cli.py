@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ingest.files.entries import Given
     from ingest.files.importing import Import
 
+_TOLD_EVERY = 1_000
 _KIND = re.compile(r"\.(csv|json|jsonl)(\.(xz|gz))?$", re.IGNORECASE)
 _HELP = """Publish charts from files: .csv, .json and .jsonl, also packed as .xz or .gz.
 
@@ -32,7 +33,7 @@ can't be read with certainty is reported with its line and written to the reject
 
 
 class PathRefused(UsageError):
-    """Raised when a path on the command line is no file that can be imported."""
+    """Raised when a path on the command line can't be imported, or not be written."""
 
 
 class OptionRefused(UsageError):
@@ -73,20 +74,20 @@ def ingest_file(  # noqa: PLR0913  (one parameter a flag)
     from ingest.files.importing import Import  # noqa: PLC0415  (keeps `--help` quick)
     from ingest.files.rejects import Rejects, default_reject_file  # noqa: PLC0415  (keeps `--help` quick)
 
-    check_paths(paths)
+    check_paths(paths, reject_file)
     given = to_given(region=region, category=category, captured_at=captured_at, year=year, time_zone=time_zone)
     rejected_to = None if dry_run else reject_file or default_reject_file(paths[0])
     with _progress() as (tell, advance), Rejects(rejected_to, tell) as rejects:
         work = Import(paths, given, rejects)
-        delivered = _count(work) if dry_run else _publish(work, advance)
+        delivered = _count(work, advance) if dry_run else _publish(work, advance)
         written_to = rejects.path if rejects.count else None
     print_report(work, delivered=delivered, reject_file=written_to, dry_run=dry_run, as_json=as_json)
     if work.refused_files:
         raise typer.Exit(code=65)
 
 
-def check_paths(paths: list[Path]) -> None:
-    """Raise PathRefused for the first path that is no file of a known kind, before anything is published."""
+def check_paths(paths: list[Path], reject_file: Path | None = None) -> None:
+    """Raise PathRefused for the first path that can't be what it is given as, before anything is published."""
     for path in paths:
         if path.is_dir():
             raise PathRefused(f"{path} is a folder. Name the files in it, as {path / '*.csv.xz'}.")
@@ -94,6 +95,8 @@ def check_paths(paths: list[Path]) -> None:
             raise PathRefused(f"{path} is not there. Mend the path.")
         if not _KIND.search(path.name):
             raise PathRefused(f"{path} is of no known kind: .csv, .json or .jsonl, alone or with .xz or .gz behind.")
+        if reject_file is not None and reject_file.exists() and reject_file.samefile(path):
+            raise PathRefused(f"--reject-file would overwrite {path}, which is to be imported. Name another.")
 
 
 def to_given(
@@ -131,9 +134,10 @@ def _parse_captured_at(text: str, zone: tzinfo | None) -> datetime:
         raise OptionRefused(f"--captured-at: {refused}. Write it as 2026-11-21T06:00:00Z.") from refused
 
 
-def _count(work: Import) -> int:
-    for _ in work.messages():
-        pass
+def _count(work: Import, advance: Callable[[int], None]) -> int:
+    for number, _ in enumerate(work.messages(), start=1):
+        if number % _TOLD_EVERY == 0:
+            advance(number)
     return work.published
 
 
@@ -192,14 +196,19 @@ def print_report(work: Import, *, delivered: int, reject_file: Path | None, dry_
     else:
         for report in work.reports:
             typer.echo(
-                f"{report.path}: {report.layout or 'no layout'}, {report.rows:,} rows in {report.readings:,} readings, "
+                f"{report.path}: {report.layout or 'no layout'}, {_counted(report.rows, 'row')} in "
+                f"{_counted(report.readings, 'reading')}, "
                 f"{report.published:,} published, {report.rejected:,} rejected"
             )
         done = "would be published" if dry_run else "published"
-        typer.echo(f"{delivered + work.rejected:,} rows: {delivered:,} {done}, {work.rejected:,} rejected")
+        typer.echo(f"{_counted(delivered + work.rejected, 'row')}: {delivered:,} {done}, {work.rejected:,} rejected")
     for report in work.refused_files:
         typer.echo(f"trendscript: {report.error or f'{report.path}: none of its rows could be published.'}", err=True)
     if reject_file is not None:
         typer.echo(
             f"trendscript: the rejected rows are in {reject_file}, as they came, each with its reason.", err=True
         )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

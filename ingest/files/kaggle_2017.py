@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ingest.files.layout import DAY_FORM, ID_FORM, NUMBER_FORM, TIME_FORM, Cells, Layout, time_column
 from ingest.files.values import parse_chart_day, parse_count, parse_video_id, to_time_text
-from ingest.files.video import is_public, present, split_quoted_tags, to_item, to_statistics, to_thumbnails
+from ingest.files.video import is_public, present, split_quoted_tags, to_statistics, to_thumbnails
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -18,7 +18,7 @@ def _to_item(cells: Cells, captured_at: datetime, given: Given) -> dict[str, Any
     del captured_at
     ratings_public = is_public(cells.get("ratings_disabled", ""))
     thumbnail = cells.get("thumbnail_link", "")
-    return to_item(
+    return present(
         id=parse_video_id(cells["video_id"], thumbnail),
         snippet=present(
             publishedAt=to_time_text(cells.get("publish_time", ""), given.time_zone),

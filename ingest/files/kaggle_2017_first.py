@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ingest.files.entries import RowRefused
 from ingest.files.layout import ID_FORM, NUMBER_FORM, Cells, Layout, given_time
 from ingest.files.values import is_absent, parse_count, parse_video_id, shown, to_day
-from ingest.files.video import present, to_item, to_statistics, to_thumbnails
+from ingest.files.video import present, to_statistics, to_thumbnails
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +57,7 @@ def parse_day_month(text: str) -> tuple[int, int]:
 def _to_item(cells: Cells, captured_at: datetime, given: Given) -> dict[str, Any]:
     del captured_at, given
     thumbnail = cells.get("thumbnail_link", "")
-    return to_item(
+    return present(
         id=parse_video_id(cells["video_id"], thumbnail),
         snippet=present(
             title=cells.get("title"),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ingest.files.layout import CHANNEL_FORM, DAY_FORM, ID_FORM, TIME_FORM, Cells, Layout, time_column
 from ingest.files.values import parse_chart_day, parse_count, parse_video_id, to_time_text
-from ingest.files.video import is_public, present, to_item, to_statistics, to_thumbnails
+from ingest.files.video import is_public, present, to_statistics, to_thumbnails
 
 if TYPE_CHECKING:
     from ingest.files.entries import Given
@@ -24,7 +24,7 @@ DISLIKES_HIDDEN_FROM = datetime(2021, 12, 13, tzinfo=UTC)
 def _to_item(cells: Cells, captured_at: datetime, given: Given) -> dict[str, Any]:
     ratings_public = is_public(cells.get("ratings_disabled", ""))
     thumbnail = cells.get("thumbnail_link", "")
-    return to_item(
+    return present(
         id=parse_video_id(cells["video_id"], thumbnail),
         snippet=present(
             publishedAt=to_time_text(cells["publishedAt"], given.time_zone),

@@ -8,7 +8,7 @@ from ingest.files.entries import Entry, RowRefused
 from ingest.files.layout import given_time
 from ingest.files.regions import parse_region, region_of_name
 from ingest.files.values import parse_instant, parse_video_id, to_time_text
-from ingest.files.video import present, to_item, to_statistics
+from ingest.files.video import present, to_statistics
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -49,7 +49,7 @@ def _time_of(record: dict[str, Any], given: Given) -> datetime:
 
 def _to_item(record: dict[str, Any], given: Given) -> dict[str, Any]:
     tags = record.get("tags")
-    return to_item(
+    return present(
         id=parse_video_id(_text(record, "videoId"), ""),
         snippet=present(
             publishedAt=to_time_text(_text(record, "publishedAt"), given.time_zone),
@@ -58,7 +58,7 @@ def _to_item(record: dict[str, Any], given: Given) -> dict[str, Any]:
             description=_text(record, "description"),
             channelTitle=_text(record, "channelTitle"),
             categoryId=_text(record, "categoryId"),
-            tags=tags if isinstance(tags, list) and tags else None,
+            tags=tags if isinstance(tags, list) else None,
         ),
         statistics=to_statistics(
             views=_text(record, "views"), likes=_text(record, "likes"), comments=_text(record, "comments")

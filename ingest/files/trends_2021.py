@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ingest.files.layout import ID_FORM, NUMBER_FORM, TIME_FORM, Cells, Layout, time_column
 from ingest.files.values import parse_count, parse_instant, parse_video_id, to_time_text
-from ingest.files.video import present, to_item, to_statistics, to_thumbnails
+from ingest.files.video import present, to_statistics, to_thumbnails
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -46,7 +46,7 @@ def _parse_restriction(text: str) -> dict[str, Any] | None:
 def _to_item(cells: Cells, captured_at: datetime, given: Given) -> dict[str, Any]:
     del captured_at
     thumbnail = cells.get("thumbnails", "")
-    return to_item(
+    return present(
         id=parse_video_id(cells["videoIds"], thumbnail),
         snippet=present(
             publishedAt=to_time_text(cells.get("publishedAt", ""), given.time_zone),

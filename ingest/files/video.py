@@ -18,13 +18,8 @@ _QUOTED_TAGS = re.compile(r'([^"|]+|[^"]+(?=\|"))((?:\|"[^"]*")*)')
 
 
 def present(**parts: Any) -> dict[str, Any]:
-    """The parts that are there: None, empty text and empty objects are left out."""
-    return {name: part for name, part in parts.items() if part is not None and part not in ("", {})}
-
-
-def to_item(**parts: Any) -> dict[str, Any]:
-    """A videos resource of the parts that are there."""
-    return present(**parts)
+    """The parts that are there: None, empty text, lists and objects are left out."""
+    return {name: part for name, part in parts.items() if part or part is False}
 
 
 def to_thumbnails(address: str) -> dict[str, Any]:
