@@ -1,0 +1,105 @@
+"""A topic, a database and a warm Spark session, put together as a load uses them."""
+
+from __future__ import annotations
+
+import re
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import psycopg2
+import pytest
+
+from spark_jobs.load import LoadJob, load_topic, rehearse_topic
+from spark_jobs.session import build_session
+from trendscript.contracts import load_contract
+from trendscript.kafka import Message, publish
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pyspark.sql import SparkSession
+
+    from spark_jobs.report import TopicReport
+    from tests.conftest import MakeTopic, Stack
+    from trendscript.contracts import Contract
+
+
+@pytest.fixture(scope="session")
+def spark(stack: Stack) -> Iterator[SparkSession]:
+    """One session a run: starting the JVM takes longer than most tests."""
+    session = build_session("local[2]", stack.home / "logs" / "spark.log")
+    yield session
+    session.stop()
+
+
+@dataclass
+class Loading:
+    """A topic with the charts' contract, and everything needed to fill and load it."""
+
+    contract: Contract
+    job: LoadJob
+    dsn: str
+
+    @property
+    def topic(self) -> str:
+        """Name of the test's own topic."""
+        return self.contract.topic
+
+    def publish(self, *values: dict[str, Any] | bytes | None, key: bytes | None = None) -> None:
+        """Send messages, envelopes or raw bytes, keyed by their video unless `key` is given."""
+        publish(
+            (_to_message(self.topic, value, key) for value in values),
+            bootstrap_servers=self.job.bootstrap_servers,
+            client_properties=None,
+        )
+
+    def load(self, **changes: Any) -> TopicReport:
+        """Run the load; `changes` are fields of its job."""
+        return load_topic(replace(self.job, **changes), self.contract)
+
+    def rehearse(self) -> TopicReport:
+        """Run the load with --dry-run."""
+        return rehearse_topic(self.job, self.contract)
+
+    def query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Rows of a statement, as the superuser; what it changes is kept."""
+        with closing(psycopg2.connect(self.dsn)) as connection, connection, connection.cursor() as cursor:
+            cursor.execute(statement, values)
+            return cursor.fetchall() if cursor.description else []
+
+    def tables(self) -> dict[str, list[tuple[Any, ...]]]:
+        """The charts' tables, by name, in every contract column, sorted by key."""
+        return {
+            table.name: self.query(
+                f"select {', '.join(table.column_names)} from {table.physical_name} order by {', '.join(table.key)}"  # noqa: S608  (names from the contract)
+            )
+            for table in self.contract.tables
+        }
+
+
+def _to_message(topic: str, value: dict[str, Any] | bytes | None, key: bytes | None) -> Message:
+    if isinstance(value, dict):
+        item = value.get("item") or {}
+        return Message(topic, key or str(item.get("id", "none")).encode(), orjson.dumps(value))
+    return Message(topic, key or b"key", value)
+
+
+@pytest.fixture
+def loading(stack: Stack, spark: SparkSession, database: str, make_topic: MakeTopic, tmp_path: Path) -> Loading:
+    """A load of the charts' contract over a fresh topic of two partitions, into a fresh database and lake."""
+    topic = make_topic("charts", partitions=2, configs={"max.message.bytes": "8388608"})
+    contract = replace(load_contract("youtube_trending"), topic=topic)
+    writer_dsn = re.sub(r"//postgres(:[^@]*)?@", "//pipeline_writer@", database)
+    job = LoadJob(
+        spark=spark,
+        dsn=writer_dsn,
+        bootstrap_servers=stack.bootstrap_servers,
+        client_properties=None,
+        lake=str(tmp_path / "lake"),
+        max_messages=500_000,
+        retry_seconds=0.1,
+    )
+    return Loading(contract, job, database)
