@@ -11,6 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
 from trendscript.contracts import ContractRefused
+from trendscript.contracts.model import TRACE_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from trendscript.contracts.model import Column, Contract, Table
 
 _STAGE_TYPES = {"object": "text", "integer": "bigint"}
-
-TRACE_COLUMNS = ("row_digest", "source_partition", "source_offset", "batch_id")
 
 
 def quote(name: str) -> str:

@@ -8,6 +8,9 @@ from typing import Literal
 WriteMode = Literal["newest", "append", "replace"]
 LogicalType = Literal["string", "integer", "number", "boolean", "timestamp", "date", "array", "object"]
 
+TRACE_COLUMNS = ("row_digest", "source_partition", "source_offset", "batch_id")
+"""What every table has behind its contract's columns: a hash of them, and the message and batch they came with."""
+
 
 @dataclass(frozen=True, slots=True)
 class Path:

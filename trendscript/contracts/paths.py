@@ -6,8 +6,8 @@ import re
 
 from trendscript.contracts.model import Path
 
-_VALUE = re.compile(r"^(?:(\$)|@(\d*))((?:\.[A-Za-z_][A-Za-z0-9_-]*)*)$")
-_POSITION = re.compile(r"^#(\d*)$")
+_VALUE = re.compile(r"^(?:(\$)|@([0-9]*))((?:\.[A-Za-z_][A-Za-z0-9_-]*)*)\Z")
+_POSITION = re.compile(r"^#(\d*)\Z")
 
 MESSAGE = -1
 

@@ -21,12 +21,15 @@ if TYPE_CHECKING:
     from trendscript.contracts.model import Column, Limits
 
 _INTEGER = re.compile(r"-?[0-9]{1,25}\Z")
+_LONG_INTEGER = re.compile(r"-?[0-9]{26,}\Z")
 _TIMESTAMP = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})\Z"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ](?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?"
+    r"(?:[Zz]|[+-][0-9]{2}:[0-9]{2})\Z"
 )
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 _DURATION = re.compile(
-    r"P(?=.)(?:\d{1,6}W)?(?:\d{1,6}D)?(?:T(?=.)(?:\d{1,9}H)?(?:\d{1,9}M)?(?:\d{1,9}(?:\.\d+)?S)?)?\Z"
+    r"P(?=.)(?:\d{1,6}W)?(?:\d{1,6}D)?(?:T(?=.)(?:\d{1,9}H)?(?:\d{1,9}M)?(?:\d{1,9}(?:\.\d{1,9})?S)?)?\Z",
+    re.ASCII,
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -90,12 +93,17 @@ def _text_check(limits: Limits) -> Callable[[str], None]:
 
 
 def _integer(column: Column) -> Callable[[Any], int]:
+    return _within(column, to_integer)
+
+
+def _within(column: Column, read: Callable[[Any], int]) -> Callable[[Any], int]:
+    """`read`, and the bounds of the column's type and limits."""
     bound = BOUNDS[column.physical_type]
     lowest = max(-bound, -bound if column.limits.minimum is None else int(column.limits.minimum))
     highest = min(bound - 1, bound - 1 if column.limits.maximum is None else int(column.limits.maximum))
 
     def convert(value: Any) -> int:
-        number = to_integer(value)
+        number = read(value)
         if not lowest <= number <= highest:
             raise Fault("out_of_range")
         return number
@@ -114,7 +122,7 @@ def to_integer(value: Any) -> int:
     if kind is str:
         if _INTEGER.match(value):
             return int(value)
-        raise Fault("out_of_range" if value.lstrip("-").isascii() and value.lstrip("-").isdigit() else "wrong_type")
+        raise Fault("out_of_range" if _LONG_INTEGER.match(value) else "wrong_type")
     if kind is float and abs(value) >= 2**63 and value.is_integer():
         raise Fault("out_of_range")
     raise Fault("wrong_type")
@@ -163,7 +171,8 @@ def _microseconds(text: str) -> int:
     if not _TIMESTAMP.match(text):
         raise Fault("bad_timestamp")
     try:
-        return (datetime.fromisoformat(text.upper()) - _EPOCH) // _MICROSECOND
+        # In UTC, not as it stands: an offset can lead out of the years that Python, and so a reader of ours, knows.
+        return (datetime.fromisoformat(text.upper()).astimezone(UTC) - _EPOCH) // _MICROSECOND
     except (ValueError, OverflowError) as error:
         raise Fault("bad_timestamp") from error
 
@@ -203,7 +212,10 @@ def _object(_: Column) -> Callable[[Any], str]:
 
 def to_json(value: Any) -> str:
     """Any JSON value as text with sorted keys, without U+0000 in it. Raises Fault."""
-    text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+    try:
+        text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+    except orjson.JSONEncodeError as error:
+        raise Fault("too_deep") from error  # the decoder goes down 1024 levels, the encoder 254
     if "\\u0000" in text and _holds_nul(value):
         raise Fault("nul_character")
     return text
@@ -218,15 +230,7 @@ def _holds_nul(value: Any) -> bool:
 
 
 def _iso8601_seconds(column: Column) -> Callable[[Any], int]:
-    highest = BOUNDS[column.physical_type] - 1
-
-    def convert(value: Any) -> int:
-        seconds = to_seconds(value)
-        if seconds > highest:
-            raise Fault("out_of_range")
-        return seconds
-
-    return convert
+    return _within(column, to_seconds)
 
 
 def to_seconds(value: Any) -> int:
