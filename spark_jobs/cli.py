@@ -49,7 +49,7 @@ def load(
     if as_json:
         typer.echo(orjson.dumps({"topics": [report.to_json() for report in reports]}, option=orjson.OPT_INDENT_2))
     else:
-        from spark_jobs.display import print_reports  # noqa: PLC0415  (rich is slow to import)
+        from spark_jobs.display import print_reports
 
         print_reports(reports, dry_run=dry_run)
     if failure is not None:
@@ -60,17 +60,17 @@ def run(
     topics: list[str], *, dry_run: bool, max_messages: int | None, quiet: bool
 ) -> tuple[list[TopicReport], TrendscriptError | None]:
     """Load the topics one after another. The reports of those that passed, and the gravest failure of the others."""
-    from spark_jobs.display import Progress  # noqa: PLC0415  (rich is slow to import)
-    from spark_jobs.lease import TopicBusy  # noqa: PLC0415  (psycopg2 is slow to import)
-    from spark_jobs.load import load_topic, rehearse_topic  # noqa: PLC0415  (pyspark is slow to import)
-    from spark_jobs.report import TopicReport  # noqa: PLC0415
+    from spark_jobs.display import Progress
+    from spark_jobs.lease import TopicBusy
+    from spark_jobs.load import load_topic, rehearse_topic
+    from spark_jobs.report import TopicReport
 
     settings = read_settings(load_max_messages=max_messages)
     reports: list[TopicReport] = []
     failures: list[TrendscriptError] = []
     with Progress(quiet=quiet) as progress:
         contracts = _contracts(topics)
-        job = build_job(settings, progress)
+        job = build_job(settings, [contract.topic for contract in contracts], progress)
         for contract in contracts:
             try:
                 reports.append((rehearse_topic if dry_run else load_topic)(job, contract))
@@ -83,20 +83,19 @@ def run(
     return reports, max(failures, key=lambda failure: failure.exit_code, default=None)
 
 
-def build_job(settings: Settings, progress: Any) -> LoadJob:
-    """Gather all that a load needs, and refuse to start Spark when Postgres or Kafka can't serve it.
+def build_job(settings: Settings, topics: list[str], progress: Any) -> LoadJob:
+    """Gather all that a load of these topics needs; Spark is started only when Postgres and Kafka can serve it.
 
-    `progress` has `step(topic, text)`. Raises PostgresUnreachable, DatabaseNotMigrated, BrokerUnreachable.
+    `progress` has `step(topic, text)`.
+    Raises PostgresUnreachable, DatabaseNotMigrated, BrokerUnreachable, BrokerRefused or TopicMissing.
     """
-    from spark_jobs.load import LoadJob  # noqa: PLC0415  (pyspark is slow to import)
-    from spark_jobs.session import build_session  # noqa: PLC0415
-    from trendscript.endpoints import kafka_bootstrap_servers  # noqa: PLC0415
-    from trendscript.kafka import client_options, require_topics  # noqa: PLC0415
-    from trendscript.migrations import require_migrated  # noqa: PLC0415
+    from spark_jobs.load import LoadJob
+    from spark_jobs.session import build_session
+    from trendscript.endpoints import kafka_bootstrap_servers
+    from trendscript.kafka import client_options, require_topics
 
     dsn, servers = writer_dsn(settings), kafka_bootstrap_servers(settings)
-    require_migrated(dsn)
-    require_topics([], options=client_options(servers, settings.kafka_client_properties))
+    require_topics(topics, options=client_options(servers, settings.kafka_client_properties))
     progress.step("", "starting Spark")
     log_file = settings.trendscript_home / "logs" / "spark.log"
     spark = build_session(settings.spark_master, log_file, lambda text: progress.step("", text))
@@ -112,9 +111,15 @@ def build_job(settings: Settings, progress: Any) -> LoadJob:
 
 
 def writer_dsn(settings: Settings) -> str:
-    """Postgres as the settings' user; in the local stack as `pipeline_writer`, who may do no more than a load does."""
-    from trendscript.endpoints import postgres_dsn  # noqa: PLC0415
+    """Postgres as the settings' user; in the local stack as `pipeline_writer`, who may do no more than a load does.
 
+    Raises PostgresUnreachable or DatabaseNotMigrated.
+    """
+    from trendscript.endpoints import postgres_dsn
+    from trendscript.migrations import require_migrated
+
+    # Asked as the settings' user, since the migrations are what makes the writer.
+    require_migrated(postgres_dsn(settings))
     return postgres_dsn(settings, user=None if settings.postgres_host else WRITER)
 
 
@@ -126,7 +131,7 @@ def lake_address(settings: Settings) -> str | None:
 
 
 def _contracts(topics: list[str]) -> list[Contract]:
-    from trendscript.contracts import load_contract, load_contracts  # noqa: PLC0415  (YAML is slow to read)
+    from trendscript.contracts import load_contract, load_contracts
 
     if not topics:
         return list(load_contracts().values())
@@ -141,12 +146,12 @@ def list_dead_letters(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document to standard output.")] = False,
 ) -> None:
     """List quarantined messages with the reason why, the newest first."""
-    from spark_jobs.dead_letters import find_dead_letters  # noqa: PLC0415  (psycopg2 is slow to import)
-    from spark_jobs.display import print_dead_letters  # noqa: PLC0415
+    from spark_jobs.dead_letters import find_dead_letters
+    from spark_jobs.display import print_dead_letters
 
     if state not in ("open", "closed", "discarded", "all"):
         raise UsageError(f"--state is {state!r}; it is open, closed, discarded or all.")
-    total, found = find_dead_letters(_dsn(), topic=topic, state=state, limit=limit)
+    total, found = find_dead_letters(writer_dsn(read_settings()), topic=topic, state=state, limit=limit)
     if as_json:
         letters = [letter.to_json() for letter in found]
         typer.echo(orjson.dumps({"total": total, "dead_letters": letters}, option=orjson.OPT_INDENT_2))
@@ -160,23 +165,14 @@ def show_dead_letter(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document to standard output.")] = False,
 ) -> None:
     """Show one quarantined message whole: reason, key, headers, and its bytes."""
-    from spark_jobs.dead_letters import read_dead_letter  # noqa: PLC0415  (psycopg2 is slow to import)
-    from spark_jobs.display import print_dead_letter  # noqa: PLC0415
+    from spark_jobs.dead_letters import read_dead_letter
+    from spark_jobs.display import print_dead_letter
 
-    letter = read_dead_letter(_dsn(), identifier)
+    letter = read_dead_letter(writer_dsn(read_settings()), identifier)
     if as_json:
         typer.echo(orjson.dumps(letter.to_json(), option=orjson.OPT_INDENT_2))
     else:
         print_dead_letter(letter)
-
-
-def _dsn() -> str:
-    from trendscript.endpoints import postgres_dsn  # noqa: PLC0415
-    from trendscript.migrations import require_migrated  # noqa: PLC0415
-
-    dsn = postgres_dsn(read_settings())
-    require_migrated(dsn)
-    return dsn
 
 
 def main(arguments: list[str]) -> NoReturn:
