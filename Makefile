@@ -47,12 +47,14 @@ clean: down ## Remove the environment and all that was built here; data and down
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Locked by hash; the project itself is installed as a link to this folder, so that edits take effect.
+# Locked by hash, the tools that build pyspark's archive included; the project itself is installed as a link to this folder, so that edits take effect.
 $(INSTALLED): requirements.lock pyproject.toml
 	@if [ -z "$(PYTHON)" ]; then echo "Trendscript needs Python 3.11 or newer, and none was found. Install one, \
 	or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1; fi
 	@echo "Making the Python environment .venv; the first time this downloads about 900 MB."
 	@$(PYTHON) -m venv .venv
-	@$(PIP) install --require-hashes --no-deps -r requirements.lock
+	@awk '/^[a-z]/ { wanted = /^(setuptools|wheel)==/ } wanted' requirements.lock > .venv/build-tools.lock
+	@$(PIP) install --quiet --require-hashes --no-deps -r .venv/build-tools.lock
+	@$(PIP) install --require-hashes --no-deps --no-build-isolation -r requirements.lock
 	@$(PIP) install --quiet --no-build-isolation --no-deps -e .
 	@touch $@

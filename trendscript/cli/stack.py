@@ -25,10 +25,10 @@ def setup() -> None:
     """Prepare Java and the jars for Kafka and Spark, and tell Spark of them; starts nothing."""
     from trendscript.local.jars import spark_jars  # noqa: PLC0415  (keeps --help quick)
     from trendscript.local.java import java_home  # noqa: PLC0415  (keeps --help quick)
-    from trendscript.local.spark_conf import write_spark_conf  # noqa: PLC0415  (keeps --help quick)
+    from trendscript.local.spark_conf import prepare_spark  # noqa: PLC0415  (keeps --help quick)
 
     home = java_home()
-    write_spark_conf(spark_jars(_say), home, _say)
+    prepare_spark(spark_jars(_say), home, _say)
     _say(f"Ready: Java is {home}.")
 
 
@@ -65,7 +65,7 @@ def status(
 
 def _show(found: StackStatus, *, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(_to_json(found), indent=2))
+        typer.echo(json.dumps(to_json(found), indent=2))
         return
     for name, server, address in (
         ("Kafka", found.kafka, found.kafka.address),
@@ -76,7 +76,8 @@ def _show(found: StackStatus, *, as_json: bool) -> None:
     typer.echo(f"{'Home':9} {found.home}")
 
 
-def _to_json(found: StackStatus) -> dict[str, Any]:
+def to_json(found: StackStatus) -> dict[str, Any]:
+    """Describe the stack as `status --json` does; scripts rely on `kafka.bootstrap_servers` and `postgres.dsn`."""
     return {
         "home": str(found.home),
         "kafka": {"bootstrap_servers": found.kafka.address, **_facts(found.kafka)},

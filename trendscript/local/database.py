@@ -69,7 +69,7 @@ class Database:
     @property
     def marker(self) -> str:
         """An argument that no process but this home's server has."""
-        return str((self.home / "postgres").resolve() / "data")
+        return _data_option((self.home / "postgres").resolve() / "data")
 
     def start(self, ports: Sequence[int], on_progress: Callable[[str], None]) -> ServerProcess:
         """Start the server, after creating its folder the first time; doesn't wait until it answers."""
@@ -79,8 +79,8 @@ class Database:
         if not data.exists():
             self._create(folder, programs, account)
         _clear_stale_pid(data, on_progress)
-        command = [str(programs / "postgres"), "-D", str(data), "-h", LOOPBACK, "-p", str(ports[0]), "-k", ""]
-        return start_process(command, marker=str(data), folder=data, log=self.log, account=account)
+        command = [str(programs / "postgres"), self.marker, "-h", LOOPBACK, "-p", str(ports[0]), "-k", ""]
+        return start_process(command, marker=self.marker, folder=data, log=self.log, account=account)
 
     def is_ready(self, process: ServerProcess, ports: Sequence[int]) -> bool:
         """Tell whether this very process says in its pid file that it takes connections."""
@@ -228,7 +228,11 @@ def _server_in(lines: list[str]) -> psutil.Process | None:
         arguments = process.cmdline()
     except (psutil.Error, ValueError, IndexError):
         return None
-    return process if lines[1:] and arguments[:1] and "postgres" in arguments[0] and lines[1] in arguments else None
+    return process if lines[1:] and _data_option(Path(lines[1])) in arguments else None
+
+
+def _data_option(data: Path) -> str:
+    return f"-D{data}"
 
 
 def _read_pid_file(data: Path) -> list[str]:

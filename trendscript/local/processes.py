@@ -97,11 +97,10 @@ def find_process(marker: str) -> ServerProcess | None:
     """Look among all processes for one with the marker in its command line."""
     for found in psutil.process_iter():
         try:
-            process = ServerProcess(found.pid, found.create_time(), marker)
+            if marker in found.cmdline() and found.status() != psutil.STATUS_ZOMBIE:
+                return ServerProcess(found.pid, found.create_time(), marker)
         except psutil.Error:
             continue
-        if is_running(process):
-            return process
     return None
 
 
@@ -151,11 +150,20 @@ def _read_from(log: Path, position: int) -> str:
     return content[position if position <= len(content) else 0 :].decode("utf-8", "replace")
 
 
+def _arguments(process: psutil.Process) -> list[str]:
+    """Return the command line, which is empty for an instant while a process turns into another program."""
+    for _ in range(20):
+        if arguments := list(process.cmdline()):
+            return arguments
+        time.sleep(0.01)
+    return []
+
+
 def _find(process: ServerProcess) -> psutil.Process | None:
     try:
         found = psutil.Process(process.pid)
-        alive = found.status() != psutil.STATUS_ZOMBIE
-        ours = process.marker in found.cmdline() and abs(found.create_time() - process.started) < _START_TOLERANCE
+        if found.status() == psutil.STATUS_ZOMBIE or abs(found.create_time() - process.started) > _START_TOLERANCE:
+            return None
+        return found if process.marker in _arguments(found) else None
     except psutil.Error:
         return None
-    return found if alive and ours else None
