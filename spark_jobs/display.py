@@ -7,6 +7,7 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Self
 
+from rich import box
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from spark_jobs.report import TopicReport
 
 _PREVIEW = 60
+_PIPE_WIDTH = 200
+_COUNTS = ("rows", "inserted", "updated", "unchanged", "stale", "duplicate", "deleted", "stubs")
+_RARE = ("deleted", "stubs")
 
 
 class Progress:
@@ -48,48 +52,54 @@ class Progress:
 
 def print_reports(reports: list[TopicReport], *, dry_run: bool) -> None:
     """A line a topic and a row a table: what became of every message and row."""
-    console = Console()
-    table = Table("table", *(_right(name) for name in _COLUMNS), title_justify="left")
+    console = _console()
     for report in reports:
-        counts = report.messages
-        would = "would be " if dry_run else ""
-        if report.note:
-            console.print(Text(report.note))
-        elif not report.batches:
-            console.print(Text(f"{report.topic}: nothing new"))
-        else:
-            console.print(
-                Text(
-                    f"{report.topic}: {counts.read:,} messages read, {counts.accepted:,} {would}accepted, "
-                    f"{counts.quarantined:,} {would}quarantined, in {_count(len(report.batches), 'batch', 'batches')}"
-                )
-            )
-        for name, row in report.tables.items():
-            table.add_row(name, *(f"{asdict(row)[column]:,}" for column in _COLUMNS))
-    if table.row_count:
-        console.print(table)
+        console.print(Text(_sentence(report, "would be " if dry_run else "")))
+    rows = [(name, asdict(counts)) for report in reports for name, counts in report.tables.items()]
+    if rows:
+        console.print(_count_table(rows))
     if any(report.messages.quarantined for report in reports) and not dry_run:
         console.print("`trendscript dead-letters list` shows what was quarantined and why.")
 
 
-_COLUMNS = ("rows", "inserted", "updated", "unchanged", "stale", "duplicate", "deleted", "stubs")
+def _console() -> Console:
+    """Standard output; wide enough in a pipe that nothing is cut or wrapped."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_PIPE_WIDTH)
 
 
-def _right(name: str) -> Column:
-    return Column(name, justify="right")
+def _sentence(report: TopicReport, would: str) -> str:
+    counts, batches = report.messages, len(report.batches)
+    if report.note:
+        return report.note
+    if not batches:
+        return f"{report.topic}: nothing new"
+    return (
+        f"{report.topic}: {counts.read:,} messages read, {counts.accepted:,} {would}accepted, "
+        f"{counts.quarantined:,} {would}quarantined, in {batches:,} {'batch' if batches == 1 else 'batches'}"
+    )
 
 
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"
+def _count_table(rows: list[tuple[str, dict[str, int]]]) -> Table:
+    """Counts by table; outcomes that only some tables have are shown when there are any."""
+    shown = [name for name in _COUNTS if name not in _RARE or any(counts[name] for _, counts in rows)]
+    table = _plain_table("table", *(Column(name, justify="right", no_wrap=True) for name in shown))
+    for name, counts in rows:
+        table.add_row(name, *(f"{counts[column]:,}" for column in shown))
+    return table
+
+
+def _plain_table(first: str, *columns: Column) -> Table:
+    return Table(Column(first, no_wrap=True), *columns, box=box.SIMPLE, pad_edge=False)
 
 
 def print_dead_letters(total: int, letters: list[DeadLetter]) -> None:
     """A row a message, and how many there are in all."""
-    console = Console()
+    console = _console()
     if not letters:
         console.print("Nothing is in quarantine.")
         return
-    table = Table("id", "reason", "state", "since (UTC)", "begins with")
+    table = _plain_table("id", *(Column(name) for name in ("reason", "state", "since (UTC)", "begins with")))
     for letter in letters:
         since = letter.first_seen_at.strftime("%Y-%m-%d %H:%M:%S")
         table.add_row(
@@ -108,7 +118,7 @@ def _preview(letter: DeadLetter) -> str:
 
 def print_dead_letter(letter: DeadLetter) -> None:
     """Everything about one message; bytes that aren't text are shown escaped."""
-    console = Console()
+    console = _console()
     for name, shown in letter.to_json().items():
         if name not in ("value", "key", "key_base64", "value_base64"):
             console.print(Text(f"{name:18} {shown}"))
