@@ -43,15 +43,27 @@ class EndpointRefused(NeedsAPerson):
 
 
 class _CountedHttp(httplib2.Http):  # type: ignore[misc]  # httplib2 publishes no types
-    """Charges every request, also each that is repeated, before it goes out."""
+    """Charges every request as it goes out on the wire: httplib2 repeats one by itself when a connection was stale."""
 
     def __init__(self, ledger: QuotaLedger) -> None:
         super().__init__(timeout=_TIMEOUT_SECONDS)
-        self._ledger = ledger
+        self._connections = {
+            "http": _counted(httplib2.HTTPConnectionWithTimeout, ledger),
+            "https": _counted(httplib2.HTTPSConnectionWithTimeout, ledger),
+        }
 
-    def request(self, *arguments: Any, **options: Any) -> Any:
-        self._ledger.spend()
-        return super().request(*arguments, **options)
+    def request(self, uri: str, *arguments: Any, **options: Any) -> Any:
+        options["connection_type"] = self._connections[uri.partition(":")[0].lower()]
+        return super().request(uri, *arguments, **options)
+
+
+def _counted(connection_type: type[Any], ledger: QuotaLedger) -> type[Any]:
+    class _Counted(connection_type):  # type: ignore[misc]  # httplib2 publishes no types
+        def request(self, *arguments: Any, **options: Any) -> None:
+            ledger.spend()
+            super().request(*arguments, **options)
+
+    return _Counted
 
 
 class YouTubeApi:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from trendscript.kafka.client_properties import ClientPropertiesRefused, client_options
 from trendscript.kafka.failures import BrokerRefused, BrokerUnreachable, MessageTooLarge, TopicMissing
 from trendscript.kafka.message import MAX_MESSAGE_BYTES, Message
@@ -22,3 +24,6 @@ __all__ = [
     "publish",
     "require_topics",
 ]
+
+# Unhandled, the client's warnings of each attempt would stand beside the one sentence that our own errors say.
+logging.getLogger("kafka").addHandler(logging.NullHandler())
