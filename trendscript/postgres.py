@@ -69,7 +69,8 @@ def describe(dsn: str) -> str:
 
 def _complete(dsn: str, application_name: str) -> str:
     """The address with our time-outs, but for those it sets itself."""
-    return make_dsn(**{**_TIMEOUTS, **parse_dsn(dsn), "application_name": application_name})
+    completed: str = make_dsn(**{**_TIMEOUTS, **parse_dsn(dsn), "application_name": application_name})
+    return completed
 
 
 def _named(error: psycopg2.OperationalError, dsn: str) -> Exception:

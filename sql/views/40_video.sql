@@ -1,0 +1,76 @@
+create view trusted.video as
+with counted as (
+    select
+        video_id,
+        captured_at,
+        view_count,
+        like_count,
+        comment_count
+    from processed.video_statistics
+    union all
+    select
+        video_id,
+        captured_at,
+        view_count,
+        like_count,
+        comment_count
+    from processed.chart_entry
+),
+
+latest as (
+    select distinct on (video_id) *
+    from counted
+    order by video_id asc, captured_at desc
+),
+
+absence as (
+    select
+        video_id,
+        max(captured_at) as captured_at
+    from processed.video_absence
+    group by video_id
+)
+
+select
+    video.video_id,
+    'https://youtu.be/' || video.video_id as url,
+    video.title,
+    video.channel_id,
+    video.channel_title,
+    video.published_at,
+    video.category_id,
+    category.title as category_title,
+    video.duration_seconds,
+    latest.view_count,
+    latest.like_count,
+    latest.comment_count,
+    latest.captured_at as counted_at,
+    case when absence.captured_at > video.captured_at then absence.captured_at end as missing_at,
+    video.description,
+    video.tags,
+    video.default_language,
+    video.default_audio_language,
+    video.live_broadcast_content,
+    video.definition,
+    video.caption,
+    video.license,
+    video.made_for_kids,
+    video.contains_synthetic_media,
+    video.has_paid_product_placement,
+    video.privacy_status,
+    video.region_allowed,
+    video.region_blocked,
+    video.topic_categories,
+    video.thumbnail_url,
+    video.source,
+    video.captured_at
+from processed.video as video
+left join latest on video.video_id = latest.video_id
+left join trusted.video_category as category on video.category_id = category.category_id
+left join absence on video.video_id = absence.video_id
+where video.captured_at is not null;
+
+comment on view trusted.video is
+'What is known of a video, with its newest counts and the name of its category? '
+'One row a video, from processed.video; counts are of counted_at, from charts or looks at the video, the later one. '
+'missing_at is set when YouTube did not return the video after its record was captured.';
