@@ -48,7 +48,6 @@ category as (
 select
     category.region_code,
     rank() over (partition by category.region_code order by category.entries desc) as place,
-    category.category_id,
     title.title as category_title,
     category.entries,
     round(100 * category.entries / sum(category.entries) over (partition by category.region_code), 1)
@@ -60,10 +59,11 @@ select
     category.median_view_count,
     category.first_seen_at,
     category.last_seen_at,
-    exists (
+    exists(
         select from processed.metric_epoch as epoch
         where epoch.effective_at > category.first_seen_at and epoch.effective_at <= category.last_seen_at
-    ) as crosses_metric_epoch
+    ) as crosses_metric_epoch,
+    category.category_id
 from category
 left join trusted.video_category as title on category.category_id = title.category_id
 order by category.region_code <> 'all', category.region_code, place, category.category_id;

@@ -1,26 +1,26 @@
 create view trusted.q03_time_on_chart as
 select
     stay.region_code,
-    stay.category_id,
-    stay.video_id,
     video.title,
-    video.channel_title,
-    stay.stay,
-    stay.entered_at,
-    stay.last_seen_at,
-    stay.left_at,
     round(extract(epoch from stay.last_seen_at - stay.entered_at) / 3600, 1) as hours,
     stay.readings,
+    stay.stay,
     stay.ranks[1] as first_rank,
     stay.best_rank,
     stay.ranks[stay.readings] as last_rank,
     stay.ranks[1] - stay.ranks[stay.readings] as ranks_climbed,
-    stay.ranks,
+    stay.entered_at,
+    stay.left_at,
+    stay.last_seen_at,
     stay.views_gained,
-    exists (
+    stay.ranks,
+    exists(
         select from processed.metric_epoch as epoch
         where epoch.effective_at > stay.entered_at and epoch.effective_at <= stay.last_seen_at
-    ) as crosses_metric_epoch
+    ) as crosses_metric_epoch,
+    stay.category_id,
+    video.channel_title,
+    stay.video_id
 from trusted.chart_stay as stay
 inner join processed.video as video on stay.video_id = video.video_id
 order by hours desc, stay.region_code asc, stay.category_id asc, stay.video_id asc, stay.stay asc;

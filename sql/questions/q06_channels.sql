@@ -62,7 +62,6 @@ title as (
 select
     channel.region_code,
     rank() over (partition by channel.region_code order by channel.entries desc) as place,
-    title.channel_id,
     title.channel_title,
     channel.entries,
     channel.videos,
@@ -71,10 +70,11 @@ select
     channel.view_count,
     channel.first_seen_at,
     channel.last_seen_at,
-    exists (
+    exists(
         select from processed.metric_epoch as epoch
         where epoch.effective_at > channel.first_seen_at and epoch.effective_at <= channel.last_seen_at
-    ) as crosses_metric_epoch
+    ) as crosses_metric_epoch,
+    title.channel_id
 from channel
 inner join title on channel.channel = title.channel
 order by channel.region_code <> 'all', channel.region_code, place, channel.channel;

@@ -27,18 +27,18 @@ video as (
 )
 
 select
-    video.video_id,
     record.title,
-    record.channel_title,
     video.region_count,
-    video.regions,
-    video.best_ranks,
-    video.best_region,
     video.best_rank,
+    video.best_region,
+    video.regions,
     video.entered_at,
     round(extract(epoch from video.last_entered_at - video.entered_at) / 3600, 1) as hours_to_last_region,
     video.last_seen_at,
-    exists (
+    video.best_ranks,
+    record.channel_title,
+    video.video_id,
+    exists(
         select from processed.metric_epoch as epoch
         where
             epoch.metric = 'chart'

@@ -40,22 +40,22 @@ growth as (
 )
 
 select
-    growth.region_code,
-    growth.category_id,
-    growth.video_id,
     video.title,
-    video.channel_title,
-    growth.previous_at,
+    growth.region_code,
     growth.captured_at,
     round(growth.hours, 1) as hours,
-    growth.rank,
-    growth.view_count,
     growth.view_count - growth.previous_view_count as views_gained,
     round((growth.view_count - growth.previous_view_count) / growth.hours) as views_per_hour,
     growth.like_count - growth.previous_like_count as likes_gained,
     round((growth.like_count - growth.previous_like_count) / growth.hours) as likes_per_hour,
+    growth.view_count,
+    growth.rank,
     epoch.what_changed is not null as crosses_metric_epoch,
-    epoch.what_changed
+    epoch.what_changed,
+    growth.previous_at,
+    growth.category_id,
+    video.channel_title,
+    growth.video_id
 from growth
 inner join processed.video as video on growth.video_id = video.video_id
 -- YouTube lets a Short be three minutes long.
