@@ -50,8 +50,8 @@ class Bodies:
     def read(self, report: FileReport) -> Iterator[Entry]:
         """Entries of a `.json` or `.jsonl` file, packed or not.
 
-        Raises FileRefused for a file that is not JSON, or not an answer of videos.list. In a
-        `.jsonl` file a line that can't be read is an entry with a fault.
+        Raises FileRefused for a file that is not JSON, or not an answer of videos.list. A line of a
+        `.jsonl` file, or a part of a list, that is none of these is an entry with a fault.
         """
         report.layout = LAYOUT
         self._page_fault = None
@@ -63,7 +63,7 @@ class Bodies:
                 try:
                     found = list(self._to_entries(report, line, part, begun=begun))
                 except RowRefused as refused:
-                    if not lines:
+                    if part is value and not lines:
                         raise FileRefused(f"{report.path} {refused}.") from refused
                     found = [Entry(report, line, _as_row(part), fault=refused.fault, verbatim=True)]
                 begun = begun or any(entry.captured_at for entry in found)
@@ -107,7 +107,7 @@ class Bodies:
         return entry
 
     def _check(self, entry: Entry, item: Any) -> None:
-        if entry.starts and entry.captured_at is not None:
+        if entry.starts and entry.captured_at is not None and self._page_fault is None:
             coordinates = (entry.region, entry.captured_at)
             if coordinates in self._used:
                 self._page_fault = _SECOND_READING
@@ -197,7 +197,10 @@ def _parse(text: bytes) -> Any:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
         # orjson refuses lone surrogates, which JSON allows; to judge an item's text is the loader's part.
-        return json.loads(text, parse_constant=_refuse_constant)
+        try:
+            return json.loads(text, parse_constant=_refuse_constant)
+        except RecursionError:
+            raise ValueError("nested too deep") from None
 
 
 def _refuse_constant(name: str) -> None:

@@ -20,6 +20,7 @@ LAYOUTS = (
     kaggle_2017_first.LAYOUT,
     trends_2021.LAYOUT,
 )
+_MOST_COLUMNS = 500
 _REGION_COLUMNS = ("country", "country_code", "region_code", "region")
 
 
@@ -40,6 +41,8 @@ class Recognised:
 
 def recognise_table(fields: Sequence[str]) -> Recognised | None:
     """The layout of a table by its first line: a header, or else a row that can only be one layout's."""
+    if len(fields) > _MOST_COLUMNS:
+        return None
     for layout in LAYOUTS:
         spelling = {name.lower(): name for name in (*layout.columns, *_REGION_COLUMNS)}
         names = _unique(spelling.get(field.strip().lower(), field) for field in fields)

@@ -46,13 +46,20 @@ def _recognise(lines: Lines, path: Path) -> tuple[Recognised, str, Record]:
     if first is None:
         raise FileRefused(f"{path} is empty.")
     for delimiter in _DELIMITERS:
-        fields = next(csv.reader(lines.held, delimiter=delimiter), [])
+        fields = _split_again(lines.held, delimiter)
         if known := recognise_table(fields):
             return known, delimiter, Record(first.line, fields, first.fault)
     raise FileRefused(
         f"{path} is of no layout this program knows. Its first line reads {_quoted(first.fields)}. Known are tables "
         f"with the columns {'; or '.join(', '.join(sorted(layout.signature)) for layout in LAYOUTS)}."
     )
+
+
+def _split_again(text: list[str], delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader(text, delimiter=delimiter), [])
+    except csv.Error:
+        return []
 
 
 def _quoted(fields: list[str]) -> str:

@@ -94,7 +94,7 @@ def test_pages_in_files_of_their_own_are_one_reading(tmp_path: Path) -> None:
         path.write_text(json.dumps(page))
     assert Imported(paths, GIVEN).ranks == [(FIRST_ID, 1, 2), (SECOND_ID, 2, 2)]
     backwards = Imported(paths[::-1], GIVEN)
-    assert backwards.reports[0].reasons == {"unknown_rank": 1}
+    assert [(report.published, report.reasons) for report in backwards.reports] == [(0, {"unknown_rank": 1}), (1, {})]
 
 
 def test_a_first_page_alone_is_a_reading_that_lacks_entries(tmp_path: Path) -> None:
@@ -143,7 +143,15 @@ def test_another_answer_is_refused(tmp_path: Path, value: Any) -> None:
     assert (found.report.published, found.report.reasons) == (1, {"not_a_body": 1})
 
 
-@pytest.mark.parametrize("text", ["{", "{} {}", "{'a': 1}", '{"id": NaN}', "\xff"])
+def test_an_odd_part_of_a_list_costs_itself_only(tmp_path: Path) -> None:
+    """The items around it are published, at their places."""
+    assert import_json(tmp_path, [an_item(), {"kind": "youtube#channel"}, an_item(THIRD_ID)]).ranks == [
+        (FIRST_ID, 1, 3),
+        (THIRD_ID, 3, 3),
+    ]
+
+
+@pytest.mark.parametrize("text", ["{", "{} {}", "{'a': 1}", "[" * 100_000, '{"id": NaN}', "\xff"])
 def test_what_is_no_json_is_refused(tmp_path: Path, text: str) -> None:
     """In a `.json` file the file, in a `.jsonl` file the line."""
     assert "is not JSON" in (import_text(tmp_path, text.encode("latin-1"), GIVEN, "chart.json").report.error or "")

@@ -59,7 +59,9 @@ def test_a_header_alone_is_a_file_of_no_rows(tmp_path: Path) -> None:
     assert (found.report.rows, found.refused) == (0, [])
 
 
-@pytest.mark.parametrize("content", [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"titre,vues\nx,1\n", bytes(range(256)) * 50])
+@pytest.mark.parametrize(
+    "content", [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"titre,vues\nx,1\n", bytes(range(256)) * 50, b"a;" * 900_000]
+)
 def test_a_file_of_no_known_layout_is_refused(tmp_path: Path, content: bytes) -> None:
     """The sentence shows its first line, harmless on a terminal, and the layouts there are."""
     error = import_text(tmp_path, content).report.error or ""
