@@ -168,42 +168,49 @@ def _to_outcome(found: tuple[Any, ...]) -> RangeOutcome:
     return RangeOutcome(partition, MessageCounts(*messages), counts, seconds or {})
 
 
-def close_empty_ranges(cursor: Cursor, batch: Batch) -> None:
-    """Close the ranges that gave no message although every task ended: they held none that a reader may see."""
+def close_empty_range(cursor: Cursor, batch: Batch, empty: OffsetRange) -> None:
+    """Close a range of which no task saw a message although all ended: it holds none that a reader may see.
+
+    Raises PositionMoved when the range isn't where its partition goes on. The caller commits.
+    """
     cursor.execute(
         """
         update pipeline.batch_range
         set committed_at = now(), attempt = 'driver', read = 0, accepted = 0, quarantined = 0,
             skipped = until_offset - from_offset, tables = '{}', seconds = '{}'
-        where batch_id = %s and committed_at is null
-        returning partition, from_offset, until_offset
+        where batch_id = %s and partition = %s and committed_at is null
         """,
-        [batch.batch_id],
+        [batch.batch_id, empty.partition],
     )
-    for partition, from_offset, until_offset in cursor.fetchall():
-        cursor.execute(
-            """
-            update pipeline.position set next_offset = %s, updated_at = now()
-            where topic_id = %s and partition = %s and next_offset = %s
-            """,
-            [until_offset, batch.topic_id, partition, from_offset],
-        )
-        if cursor.rowcount != 1:
-            raise PositionMoved(batch.topic, partition, from_offset)
+    if cursor.rowcount and batch.kind == "load":
+        _move_position(cursor, batch, empty)
 
 
-def mark_committed(cursor: Cursor, batch_id: int) -> None:
-    """Set the batch committed once all its ranges are. The caller commits."""
+def _move_position(cursor: Cursor, batch: Batch, passed: OffsetRange) -> None:
+    cursor.execute(
+        """
+        update pipeline.position set next_offset = %s, updated_at = now()
+        where topic_id = %s and partition = %s and next_offset = %s
+        """,
+        [passed.until_offset, batch.topic_id, passed.partition, passed.from_offset],
+    )
+    if cursor.rowcount != 1:
+        raise PositionMoved(batch.topic, passed.partition, passed.from_offset)
+
+
+def mark_committed(cursor: Cursor, batch_id: int) -> bool:
+    """Set the batch committed, if all its ranges are; whether it is now. The caller commits."""
     cursor.execute(
         """
         update pipeline.batch set state = 'committed', committed_at = now()
-        where batch_id = %s and state = 'planned'
+        where batch_id = %s
             and not exists (
                 select from pipeline.batch_range as r where r.batch_id = batch.batch_id and r.committed_at is null
             )
         """,
         [batch_id],
     )
+    return bool(cursor.rowcount)
 
 
 def _one(cursor: Cursor) -> tuple[Any, ...]:

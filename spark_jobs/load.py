@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pyspark.errors import PySparkException, PythonException
 
 from spark_jobs import ledger
-from spark_jobs.batch import Batch, RangeTask
+from spark_jobs.batch import Batch, OffsetRange, RangeTask
 from spark_jobs.bronze import append_to_bronze
 from spark_jobs.connection import without_password
 from spark_jobs.failures import LoadInterrupted, RangeFailure, raise_failures
@@ -96,26 +96,26 @@ def _load_next_batch(job: LoadJob, contract: Contract, ends: dict[int, int]) -> 
 
 def _plan(job: LoadJob, contract: Contract, ends: dict[int, int]) -> Batch | None:
     state = job.topic_state(contract.topic)
-    connection = connect(job.dsn, application_name=f"trendscript plan {contract.topic}")
-    try:
+    with closing(connect(job.dsn, application_name=f"trendscript plan {contract.topic}")) as connection:
         return plan_batch(connection, contract, state, ends, job.max_messages)
-    finally:
-        connection.close()
 
 
 def _load_batch(job: LoadJob, contract: Contract, batch: Batch, seconds: dict[str, float]) -> BatchReport:
+    loaded: set[int] = set()
     if batch.ranges:
         messages = read_messages(job.spark, batch, job.bootstrap_servers, job.client_properties)
         if job.lake is not None:
             with _timed(job, batch.topic, "bronze", seconds), _spark_failures(job, batch):
                 append_to_bronze(messages, batch, job.lake)
         with _timed(job, batch.topic, "load", seconds):
-            _load_ranges(job, contract, batch, messages)
+            loaded = _load_ranges(job, contract, batch, messages)
+    empty = [found for found in batch.ranges if found.partition not in loaded]
     with _timed(job, batch.topic, "finish", seconds):
-        return _finish(job, batch, seconds)
+        return _finish(job, batch, empty, seconds)
 
 
-def _load_ranges(job: LoadJob, contract: Contract, batch: Batch, messages: DataFrame) -> None:
+def _load_ranges(job: LoadJob, contract: Contract, batch: Batch, messages: DataFrame) -> set[int]:
+    """Load every range in a task of its own. The partitions whose transaction is committed."""
     with _spark_failures(job, batch):
         if messages.rdd.getNumPartitions() != len(batch.ranges):
             raise RuntimeError(f"Spark made {messages.rdd.getNumPartitions()} tasks of {len(batch.ranges)} ranges")
@@ -127,6 +127,7 @@ def _load_ranges(job: LoadJob, contract: Contract, batch: Batch, messages: DataF
     }
     if failures:
         raise_failures(batch.topic, failures)
+    return {outcome["partition"] for outcome in outcomes}
 
 
 def _run(messages: DataFrame, task: RangeTask) -> list[Row]:
@@ -146,15 +147,15 @@ def _range_task(job: LoadJob, contract: Contract, batch: Batch, *, dry_run: bool
     )
 
 
-def _finish(job: LoadJob, batch: Batch, seconds: dict[str, float]) -> BatchReport:
-    connection = connect(job.dsn, application_name=f"trendscript finish {batch.topic}")
-    try:
+def _finish(job: LoadJob, batch: Batch, empty: list[OffsetRange], seconds: dict[str, float]) -> BatchReport:
+    """Close what held no message, and the batch with it; report what its transactions counted."""
+    with closing(connect(job.dsn, application_name=f"trendscript finish {batch.topic}")) as connection:
         with connection, connection.cursor() as cursor:
-            ledger.close_empty_ranges(cursor, batch)
-            ledger.mark_committed(cursor, batch.batch_id)
+            for offset_range in empty:
+                ledger.close_empty_range(cursor, batch, offset_range)
+            if not ledger.mark_committed(cursor, batch.batch_id):
+                raise LoadInterrupted(f"{batch.topic}: a range of batch {batch.batch_id} is not committed; load again.")
         return to_batch_report(batch, ledger.read_outcomes(connection, batch.batch_id), seconds)
-    finally:
-        connection.close()
 
 
 def rehearse_topic(job: LoadJob, contract: Contract) -> TopicReport:
@@ -164,11 +165,8 @@ def rehearse_topic(job: LoadJob, contract: Contract) -> TopicReport:
     """
     seconds: dict[str, float] = {}
     state = job.topic_state(contract.topic)
-    connection = connect(job.dsn, application_name=f"trendscript dry run of {contract.topic}")
-    try:
+    with closing(connect(job.dsn, application_name=f"trendscript dry run of {contract.topic}")) as connection:
         batch = rehearse_plan(connection, state, job.max_messages)
-    finally:
-        connection.close()
     if batch is None or not batch.ranges:
         return TopicReport(contract.topic, ())
     messages = read_messages(job.spark, batch, job.bootstrap_servers, job.client_properties)

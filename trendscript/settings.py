@@ -102,6 +102,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Put the secret files between the environment and `.env`."""
+        del file_secret_settings  # reads a folder of files; here each secret names its own
         return init_settings, env_settings, _SecretFiles(settings_cls), dotenv_settings
 
 

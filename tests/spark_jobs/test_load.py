@@ -223,16 +223,12 @@ def test_a_topic_created_anew_is_refused(loading: Loading, kafka_admin: KafkaAdm
 
 
 def _create_again(kafka_admin: KafkaAdminClient, topic: str) -> None:
-    """Create a topic whose deletion may still be under way."""
-    from kafka.errors import KafkaError  # noqa: PLC0415
-
-    for _ in range(50):
-        try:
-            kafka_admin.create_topics({topic: {"num_partitions": 2, "replication_factor": 1}})
-        except KafkaError:
-            time.sleep(0.2)
-        else:
-            return
+    """Create a topic anew once its deletion has gone through, and wait until brokers know it."""
+    deadline = time.monotonic() + 20
+    while not kafka_admin.describe_topics([topic])[0]["error_code"] and time.monotonic() < deadline:
+        time.sleep(0.1)
+    kafka_admin.create_topics({topic: {"num_partitions": 2, "replication_factor": 1}})
+    kafka_admin.wait_for_topics([topic])
 
 
 def test_a_ledger_ahead_of_kafka_is_refused(loading: Loading) -> None:
