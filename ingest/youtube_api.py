@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
 import logging
 import random
 import threading
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import httplib2
@@ -23,7 +25,7 @@ from ingest.api_failures import (
     parse_error,
     to_failure,
 )
-from trendscript.errors import NeedsAPerson
+from trendscript.errors import NeedsAPerson, TrendscriptError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +42,14 @@ _TIMEOUT_SECONDS = 60
 
 class EndpointRefused(NeedsAPerson):
     """Raised when YOUTUBE_API_ENDPOINT is not an address of a web server."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """How one attempt failed, and whether another may pass."""
+
+    failure: TrendscriptError
+    may_pass_later: bool
 
 
 class _CountedHttp(httplib2.Http):  # type: ignore[misc]  # httplib2 publishes no types
@@ -130,33 +140,37 @@ class YouTubeApi:
 
     def _execute(self, request: Any, resource: str) -> dict[str, Any]:
         for attempt in range(1, ATTEMPTS + 1):
-            is_last = attempt == ATTEMPTS
-            try:
-                return _check_page(request.execute(), resource)
-            except HttpError as error:
-                answer = parse_error(error.status_code, error.content)
-                if is_last or not is_worth_repeating(answer):
-                    raise self._close_if_final(to_failure(answer)) from None  # its text holds the key
-                cause = f"HTTP {answer.http_status}"
-            except (OSError, httplib2.HttpLib2Error) as error:
-                cause = type(error).__name__
-                if is_last:
-                    raise self._unreachable(error) from None
-            except (ValueError, RecursionError):  # a body that is no JSON, as of a proxy in the way
-                cause = "not JSON"
-                if is_last:
-                    raise AnswerUnreadable(f"The answer for {resource} is not JSON. Try again later.") from None
-            self._wait(attempt, resource, cause)
-        raise AssertionError  # the last attempt returns or raises
+            answer = self._attempt(request, resource)
+            if isinstance(answer, dict):
+                return answer
+            if attempt == ATTEMPTS or not answer.may_pass_later:
+                raise answer.failure  # outside of any handler: a chained HttpError would show the key
+            self._wait(attempt, resource, answer.failure)
+        raise AssertionError  # the last attempt returned or raised
 
-    def _close_if_final(self, failure: Exception) -> Exception:
-        if isinstance(failure, (KeyRefused, QuotaExceeded)):
-            self.ledger.close(failure)
-        return failure
+    def _attempt(self, request: Any, resource: str) -> dict[str, Any] | _Failed:
+        try:
+            page = request.execute()
+        except HttpError as error:
+            answer = parse_error(error.status_code, error.content)
+            failure = to_failure(answer)
+            if isinstance(failure, (KeyRefused, QuotaExceeded)):
+                self.ledger.close(failure)
+            return _Failed(failure, is_worth_repeating(answer))
+        except (OSError, http.client.HTTPException, httplib2.HttpLib2Error) as error:
+            return _Failed(self._unreachable(error), may_pass_later=True)
+        except (ValueError, RecursionError):
+            page = None
+        if isinstance(page, dict):
+            return page
+        # A proxy's page, a body that was cut off.
+        unreadable = AnswerUnreadable(f"The answer for {resource} is no JSON object. Try again later.")
+        return _Failed(unreadable, may_pass_later=True)
 
-    def _wait(self, attempt: int, resource: str, cause: str) -> None:
+    def _wait(self, attempt: int, resource: str, failure: TrendscriptError) -> None:
         longest = min(_LONGEST_WAIT_SECONDS, self._retry_seconds * 2 ** (attempt - 1))
         seconds = longest * random.uniform(0.5, 1.0)  # noqa: S311  (spreads attempts, guards no secret)
+        cause = type(failure).__name__
         _log.warning("api_request_repeated", resource=resource, cause=cause, attempt=attempt, seconds=round(seconds, 2))
         time.sleep(seconds)
 
@@ -167,12 +181,6 @@ class YouTubeApi:
             f"The YouTube Data API at {host} can't be reached ({cause}). "
             "Check the network, the proxy settings and YOUTUBE_API_ENDPOINT."
         )
-
-
-def _check_page(page: Any, resource: str) -> dict[str, Any]:
-    if not isinstance(page, dict):
-        raise AnswerUnreadable(f"The answer for {resource} is no JSON object. Try again later.")
-    return page
 
 
 def connect_api(settings: Settings, ledger: QuotaLedger) -> YouTubeApi:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
+import structlog
 
 from ingest.loopback_api import LoopbackApi
 from tests.kafka.reading import end_offsets, read_topic
@@ -83,7 +84,7 @@ def trendscript(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
-) -> Callable[..., Run]:
+) -> Iterator[Callable[..., Run]]:
     """The command line, pointed at the test's servers. Needs no network and reads no `.env` but the test's."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", stack.bootstrap_servers)
@@ -98,4 +99,5 @@ def trendscript(
         printed = capfd.readouterr()
         return Run(int(end.value.code or 0), printed.out, printed.err)
 
-    return run
+    yield run
+    structlog.reset_defaults()  # the command's log goes to the standard error of this test, which closes with it
