@@ -1,0 +1,1 @@
+"""Tests of the contracts: documents, paths, values, rows, and the folder of ours."""
