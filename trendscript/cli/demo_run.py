@@ -1,0 +1,270 @@
+"""The demo as a list of steps: each calls what production calls; only the API's address and the clock differ."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
+
+from ingest.categories import CATEGORIES
+from ingest.charts import CHARTS, read_chart
+from ingest.loopback_api import LoopbackApi
+from ingest.quota import QuotaLedger
+from ingest.records import Chart, to_chart_messages
+from ingest.region_run import RegionsRequest, ingest_regions
+from ingest.youtube_api import connect_api
+from spark_jobs.cli import build_job
+from spark_jobs.dead_letters import find_dead_letters
+from spark_jobs.load import load_topic
+from trendscript.cli.demo_screen import Screen, program
+from trendscript.contracts import load_contracts
+from trendscript.demo.answers import QUESTIONS
+from trendscript.demo.charts import make_categories, make_chart, reading_time, readings, video_ids
+from trendscript.demo.videos import DAYS, REGIONS
+from trendscript.endpoints import kafka_bootstrap_servers, postgres_dsn
+from trendscript.errors import NeedsAPerson
+from trendscript.kafka import ensure_topics, publish
+from trendscript.local import stack
+from trendscript.migrations import migrate
+from trendscript.postgres import DatabaseMissing, connect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from spark_jobs.load import LoadJob
+    from spark_jobs.report import TopicReport
+    from trendscript.settings import Settings
+
+_UNITS = 1_000  # for one day's charts, whatever a real key may spend
+
+
+class OwnServersSet(NeedsAPerson):
+    """Raised when settings lead to servers or a lake of the user's own, which made-up charts have no place in."""
+
+
+class OtherDataHere(NeedsAPerson):
+    """Raised when the warehouse already holds something that isn't the demo's."""
+
+
+@dataclass(slots=True)
+class Demo:
+    """What the steps share. `settings` are the user's, with the address of the stand-in API."""
+
+    settings: Settings
+    api: LoopbackApi
+    screen: Screen
+    job: LoadJob | None = field(default=None, init=False)
+
+
+def run_demo(settings: Settings) -> None:
+    """Run the pipeline over the demo's charts, and show what became of them; run again, it adds nothing.
+
+    Raises OwnServersSet or OtherDataHere before it has written anything, and what the steps raise.
+    """
+    check_settings(settings)
+    screen = Screen()
+    screen.write(f"Trendscript demo: made-up charts of {len(REGIONS)} regions over {DAYS} days,")
+    screen.write("through real Kafka, Spark and PostgreSQL on this machine.")
+    screen.write()
+    with LoopbackApi() as api:
+        ours = {"youtube_api_key": SecretStr("demo"), "youtube_api_endpoint": api.endpoint}
+        demo = Demo(settings.model_copy(update=ours), api, screen)
+        screen.do("starting Kafka and PostgreSQL", lambda: start_servers(demo))
+        check_warehouse(demo)
+        screen.do("making tables and topics", lambda: migrate_all(demo))
+        screen.do("reading charts", lambda: ingest_all(demo))
+        screen.do("starting Spark", lambda: start_spark(demo))
+        screen.do("loading", lambda: load_all(demo))
+        screen.do("loading again", lambda: load_again(demo))
+    show_answers(demo)
+
+
+def check_settings(settings: Settings) -> None:
+    """Raise OwnServersSet unless the demo would stay on this machine's own servers."""
+    own = {
+        "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
+        "POSTGRES_HOST": settings.postgres_host,
+        "LAKE_PATH": settings.lake_path if settings.lake_path != "off" else None,
+    }
+    names = [name for name, value in own.items() if value]
+    if names:
+        raise OwnServersSet(
+            f"{' and '.join(names)} lead{'s' if len(names) == 1 else ''} to servers of your own, and the demo would "
+            "fill them with made-up charts. Run it without: take the setting out of the environment and of .env."
+        )
+
+
+def start_servers(demo: Demo) -> str:
+    """Start Kafka and PostgreSQL where they don't run."""
+    home = stack.up(demo.settings.trendscript_home, demo.screen.say).home
+    return f"Kafka and PostgreSQL run; their data are in {home}"
+
+
+def migrate_all(demo: Demo) -> str:
+    """Make the tables and topics that are missing."""
+    migrate(postgres_dsn(demo.settings))
+    contracts = load_contracts()
+    ensure_topics(contracts.values(), bootstrap_servers=kafka_bootstrap_servers(demo.settings), client_properties=None)
+    return f"PostgreSQL has its tables, Kafka its {len(contracts)} topics"
+
+
+def check_warehouse(demo: Demo) -> None:
+    """Raise OtherDataHere where readings or videos aren't the demo's: made-up ones among them would spoil both."""
+    try:
+        ((made,),) = _query(demo.settings, "select to_regclass('processed.chart_reading') is not null")
+    except DatabaseMissing:
+        return
+    if made and _holds_others(demo):
+        raise OtherDataHere(
+            f"The warehouse in {demo.settings.trendscript_home} holds data that are not the demo's, and made-up charts "
+            f"would spoil them. Give the demo another folder: TRENDSCRIPT_HOME=/tmp/demo {program()} demo"
+        )
+
+
+def _holds_others(demo: Demo) -> bool:
+    regions, times = zip(*readings(), strict=True)
+    ((others,),) = _query(
+        demo.settings,
+        """
+        select
+            exists (
+                select from processed.chart_reading
+                where (region_code, captured_at) not in (select * from unnest(%s::text[], %s::timestamptz[]))
+            )
+            or exists (select from processed.video where video_id <> all (%s))
+        """,
+        (list(regions), list(times), video_ids()),
+    )
+    return bool(others)
+
+
+def ingest_all(demo: Demo) -> str:
+    """Read the charts day by day, each with the clock at that day's noon; those in the warehouse are left out."""
+    missing = find_missing(demo)
+    if not missing:
+        return f"Ingest: all {len(readings())} charts are in the warehouse since an earlier demo; none was read again"
+    published = 0
+    demo.api.data.categories = {region: make_categories() for region in REGIONS}
+    request = RegionsRequest(REGIONS, max_units=_UNITS)
+    published += ingest_regions(demo.settings, CATEGORIES, request, now=lambda: reading_time(0)).published
+    for day in range(DAYS):
+        regions = tuple(region for region in REGIONS if (region, reading_time(day)) in missing)
+        published += _ingest_day(demo, day, regions)
+    return f"Ingest: {len(missing)} charts read from a stand-in for YouTube's API, {published:,} messages published"
+
+
+def _ingest_day(demo: Demo, day: int, regions: tuple[str, ...]) -> int:
+    if not regions:
+        return 0
+    demo.screen.step("", f"reading the charts of {reading_time(day):%d %B}")
+    demo.api.data.charts = {(region, "0"): make_chart(region, day) for region in regions}
+    request = RegionsRequest(regions, max_units=_UNITS)
+    report = ingest_regions(demo.settings, CHARTS, request, now=lambda: reading_time(day))
+    failure = report.failure()
+    if failure is not None:
+        raise failure
+    return report.published
+
+
+def find_missing(demo: Demo) -> set[tuple[str, datetime]]:
+    """Readings of the demo that the warehouse lacks."""
+    found = _query(demo.settings, "select region_code, captured_at from processed.chart_reading")
+    return set(readings()) - {(region, captured_at) for region, captured_at in found}
+
+
+def start_spark(demo: Demo) -> str:
+    """Start Spark once, for both loads."""
+    demo.job = build_job(demo.settings, list(load_contracts()), demo.screen)
+    return "Spark has started"
+
+
+def load_all(demo: Demo) -> str:
+    """Load every topic, as `trendscript load` does."""
+    return f"Load: {_load(demo)}"
+
+
+def load_again(demo: Demo) -> str:
+    """Deliver the last day's charts once more, as a retry somewhere would, and load them."""
+    api = connect_api(demo.settings, QuotaLedger(_UNITS))
+    demo.api.data.charts = {(region, "0"): make_chart(region, DAYS - 1) for region in REGIONS}
+    at = reading_time(DAYS - 1)
+    messages = [message for region in REGIONS for message in to_chart_messages(read_chart(api, Chart(region), at))]
+    publish(messages, bootstrap_servers=kafka_bootstrap_servers(demo.settings), client_properties=None)
+    return f"Last day delivered twice, load again: {_load(demo)}"
+
+
+def _load(demo: Demo) -> str:
+    if demo.job is None:
+        raise RuntimeError("Spark has not been started")
+    job = demo.job
+    return describe(load_topic(job, contract) for contract in load_contracts().values())
+
+
+def describe(reports: Iterable[TopicReport]) -> str:
+    """One line on what became of all messages and rows of a load."""
+    done = list(reports)
+    read = sum(report.messages.read for report in done)
+    quarantined = sum(report.messages.quarantined for report in done)
+    rows = [counts for report in done for counts in report.tables.values()]
+    new, changed = sum(row.inserted + row.stubs for row in rows), sum(row.updated + row.deleted for row in rows)
+    if not read:
+        return "nothing new"
+    held = f", {quarantined:,} in quarantine" if quarantined else ""
+    return f"{read:,} messages{held}; {new:,} rows new, {changed:,} changed"
+
+
+def show_answers(demo: Demo) -> None:
+    """Answer the demo's questions as an analyst may: read-only, from schema trusted. Then say what to try next."""
+    screen = demo.screen
+    screen.write(f"{screen.seconds:5.1f} s  in all")
+    for question in QUESTIONS:
+        screen.write()
+        screen.write(f"{question.text}  [{question.name}]", bold=True)
+        screen.write(question.note)
+        _show_rows(demo, question.query)
+    letter = _broken_message(demo)
+    screen.write("One message was broken: its view count is a text. It is kept as it came, and its neighbours are in.")
+    screen.write()
+    screen.write("Next", bold=True)
+    commands = _next_commands(letter)
+    width = max(len(command) for command, _ in commands)
+    for command, what in commands:
+        screen.write(f"  {program()} {command:<{width}}  {what}")
+    screen.write()
+    screen.write("README.md says how to go on with charts of your own: a free key, or files you have.")
+
+
+def _show_rows(demo: Demo, query: str) -> None:
+    dsn = postgres_dsn(demo.settings, user="data_analyst")
+    with closing(connect(dsn, application_name="trendscript demo")) as connection, connection.cursor() as cursor:
+        cursor.execute(query)
+        demo.screen.table([column.name for column in cursor.description or ()], cursor.fetchall())
+
+
+def _broken_message(demo: Demo) -> str:
+    _total, (letter, *_) = find_dead_letters(
+        postgres_dsn(demo.settings), topic="youtube_trending", state="open", limit=1
+    )
+    return letter.identifier
+
+
+def _next_commands(letter: str) -> tuple[tuple[str, str], ...]:
+    return (
+        ("ask q03", "the whole answer; also --json and --csv"),
+        (f"dead-letters show {letter}", "the broken message and its reason"),
+        ("load --dry-run", "what a load would do, without doing it"),
+        ("status", "addresses, for psql and for other programs"),
+        ("down", "stop the servers; data stay"),
+    )
+
+
+def _query(settings: Settings, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    with (
+        closing(connect(postgres_dsn(settings), application_name="trendscript demo")) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(query, values)
+        return cursor.fetchall()
