@@ -31,9 +31,9 @@ category as (
     select
         region_code,
         category_id,
-        sum(entries) as entries,
+        sum(entries)::bigint as entries,
         count(*) as videos,
-        sum(view_count) as view_count,
+        sum(view_count)::bigint as view_count,
         percentile_disc(0.5) within group (order by view_count) as median_view_count,
         min(first_seen_at) as first_seen_at,
         max(last_seen_at) as last_seen_at

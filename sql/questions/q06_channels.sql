@@ -34,11 +34,11 @@ channel as (
     select
         region_code,
         channel,
-        sum(entries) as entries,
+        sum(entries)::bigint as entries,
         count(*) as videos,
         min(best_rank) as best_rank,
         round(sum(ranks) / sum(entries), 1) as average_rank,
-        sum(view_count) as view_count,
+        sum(view_count)::bigint as view_count,
         min(first_seen_at) as first_seen_at,
         max(last_seen_at) as last_seen_at
     from (

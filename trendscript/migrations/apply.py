@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-from psycopg2 import errors, sql
+from psycopg2 import Error, OperationalError, errors, sql
 from psycopg2.extensions import make_dsn, parse_dsn
 from yoyo import read_migrations
 
@@ -29,7 +29,6 @@ from trendscript.postgres import DatabaseMissing, connect, describe
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from psycopg2 import Error
     from psycopg2.extensions import cursor as Cursor  # noqa: N812  (a class with a lower-case name)
 
 _OWNER = "trendscript_owner"
@@ -143,6 +142,13 @@ def _failures(dsn: str) -> Iterator[None]:
         raise MigrationUnderWay(
             f"Others hold locks that the migration needs ({describe(dsn)}): another migration, a load, or a long "
             "query. Nothing was changed; try again when they are done."
+        ) from error
+    except OperationalError:
+        raise
+    except Error as error:
+        raise MigrationRefused(
+            f"The database can't be brought up to date ({describe(dsn)}): {_message(error)}. Nothing was changed. "
+            "If something of your own has the name of one of our tables or views, rename it and run this again."
         ) from error
 
 
