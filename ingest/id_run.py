@@ -63,7 +63,13 @@ def ingest_ids(
         workers = plan_workers(
             len(tasks), units_left=session.ledger.units_left, at_most=settings.youtube_parallel_regions
         )
-        for outcome in read_all(tasks, lambda lot: source.read(session.api, lot, utc_now()), workers=workers):
+        outcomes = read_all(
+            tasks,
+            lambda lot: source.read(session.api, lot, utc_now()),
+            workers=workers,
+            stop=session.ledger.stop,
+        )
+        for outcome in outcomes:
             if outcome.result is not None:
                 session.publish(outcome.result.messages)
                 report.found += outcome.result.found

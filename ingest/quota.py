@@ -29,6 +29,13 @@ class UnitsSpent(TryAgainLater):
         )
 
 
+class Stopped(TryAgainLater):
+    """Raised when a request is no longer wanted, because the command it belongs to is ending."""
+
+    def __init__(self) -> None:
+        super().__init__("The command was stopped before this was read. Run it again.")
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """What one bucket of the quota was charged on one Pacific day."""
@@ -89,6 +96,10 @@ class QuotaLedger:
             day = pacific_day(self._now())
             self._units[bucket, day] += units
             self._requests[bucket, day] += 1
+
+    def stop(self) -> None:
+        """Let no further request out: nobody waits for what it would bring."""
+        self.close(Stopped())
 
     def close(self, failure: TrendscriptError) -> None:
         """Let no further request out: each would meet the same failure and cost a unit."""

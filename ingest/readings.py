@@ -27,18 +27,23 @@ class Outcome(Generic[Task, Result]):
     failure: TrendscriptError | None
 
 
-def read_all(tasks: Sequence[Task], read: Callable[[Task], Result], *, workers: int) -> Iterator[Outcome[Task, Result]]:
+def read_all(
+    tasks: Sequence[Task], read: Callable[[Task], Result], *, workers: int, stop: Callable[[], None]
+) -> Iterator[Outcome[Task, Result]]:
     """Run `read` over the tasks, at most `workers` at once, and yield outcomes as they end.
 
-    A known failure belongs to its task and stops no other; anything else is a bug and is raised.
+    A known failure belongs to its task and stops no other; anything else is a bug and is raised. When
+    whoever takes the outcomes gives up, `stop` is called, which must let the reads under way end soon.
     """
     with ThreadPoolExecutor(workers, thread_name_prefix="reading") as pool:
         try:
             # No list of the futures is kept: each would hold its reading in memory until the last one ends.
             for future in as_completed([pool.submit(_attempt, task, read) for task in tasks]):
                 yield future.result()
-        finally:
+        except BaseException:  # a bug, Ctrl-C, or the generator closed: don't read on for nobody
+            stop()
             pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _attempt(task: Task, read: Callable[[Task], Result]) -> Outcome[Task, Result]:

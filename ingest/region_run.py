@@ -127,4 +127,4 @@ def _read(
     settings: Settings, session: Session, charts: list[Chart], read: Callable[[Chart], RegionReading]
 ) -> Iterator[Outcome[Chart, RegionReading]]:
     workers = plan_workers(len(charts), units_left=session.ledger.units_left, at_most=settings.youtube_parallel_regions)
-    return read_all(charts, read, workers=workers)
+    return read_all(charts, read, workers=workers, stop=session.ledger.stop)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -55,17 +56,23 @@ _REFUSALS = (
 _REFUSAL_WORDS = ("SaslAuthentication", "AuthorizationFailed", "CERTIFICATE_VERIFY_FAILED", "UnsupportedSaslMechanism")
 
 
-class _LastWarning(logging.Handler):
-    """Keeps the cause of the client's newest failed attempt, which its timeout error leaves out."""
+_FAILED_ATTEMPT = re.compile(r"Bootstrap \w+ to \S+ failed: (?P<cause>.*?)( \(backoff [\d.]+ secs\))?$", re.DOTALL)
+
+
+class _Cause(logging.Handler):
+    """Keeps why the client's attempts failed, which its timeout error leaves out: the newest cause, or a refusal.
+
+    A refusal stays: a broker that has refused a password once hangs up on the next attempts without a word.
+    """
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.text = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        text = record.getMessage()
-        if " failed: " in text and not text.startswith("Bootstrap failed"):
-            self.text = text
+        attempt = _FAILED_ATTEMPT.match(record.getMessage())
+        if attempt and not _is_refusal(self.text):
+            self.text = attempt["cause"]
 
 
 @contextmanager
@@ -74,22 +81,22 @@ def kafka_failures(options: dict[str, Any]) -> Iterator[None]:
 
     Not for every message: it listens to the client's log while it is open.
     """
-    last_warning = _LastWarning()
+    seen = _Cause()
     client_log = logging.getLogger("kafka")
-    client_log.addHandler(last_warning)
+    client_log.addHandler(seen)
     try:
         yield
     except (errors.KafkaError, OSError) as error:
-        raise to_failure(error, options, last_warning.text) from error
+        raise to_failure(error, options, seen.text) from error
     finally:
-        client_log.removeHandler(last_warning)
+        client_log.removeHandler(seen)
 
 
-def to_failure(error: Exception, options: dict[str, Any], last_warning: str = "") -> BrokerRefused | BrokerUnreachable:
-    """The fact behind an exception of the client; `options` are those the client was made with."""
+def to_failure(error: Exception, options: dict[str, Any], logged: str = "") -> BrokerRefused | BrokerUnreachable:
+    """The fact behind an exception of the client, made with these options, that had logged this cause before."""
     servers = ", ".join(options["bootstrap_servers"])
-    cause = last_warning or str(error)
-    if isinstance(error, _REFUSALS) or any(word in cause for word in _REFUSAL_WORDS):
+    cause = logged or str(error)
+    if isinstance(error, _REFUSALS) or _is_refusal(cause):
         return BrokerRefused(
             f"Kafka at {servers} refused this client ({cause}). "
             "Mend user, password or certificates in the file that KAFKA_CLIENT_PROPERTIES names."
@@ -98,3 +105,7 @@ def to_failure(error: Exception, options: dict[str, Any], last_warning: str = ""
         f"Kafka at {servers} can't be reached or stopped answering ({cause}). "
         "Start it (`trendscript up` for the local one) or mend KAFKA_BOOTSTRAP_SERVERS."
     )
+
+
+def _is_refusal(cause: str) -> bool:
+    return any(word in cause for word in _REFUSAL_WORDS)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _IN_FLIGHT_BYTES = 32 * 1024 * 1024
 _REPORT_EVERY = 1_000
+_CLOSING_SECONDS = 2
 # Room for the frame of a record and its batch around a message of the largest size.
 _FRAME_BYTES = 64 * 1024
 
@@ -93,7 +94,7 @@ class Publisher:
                 self.flush()
         finally:
             with suppress(errors.KafkaTimeoutError):  # raised where something is still unconfirmed, as on Ctrl-C
-                self._producer.close(timeout=0)
+                self._producer.close(timeout=_CLOSING_SECONDS)
 
     def require_topics(self, topics: Iterable[str]) -> None:
         """Look topics up before there is a message for them; raises TopicMissing."""
