@@ -106,6 +106,7 @@ def build_job(settings: Settings, topics: list[str], progress: Any) -> LoadJob:
         client_properties=settings.kafka_client_properties,
         lake=lake_address(settings),
         max_messages=settings.load_max_messages,
+        silver=settings.lake_silver,
         on_step=progress.step,
     )
 

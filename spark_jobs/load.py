@@ -8,9 +8,10 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
+import structlog
 from pyspark.errors import PySparkException, PythonException
 
 from spark_jobs import ledger
@@ -24,6 +25,7 @@ from spark_jobs.messages import read_messages
 from spark_jobs.offsets import TopicRecreated, check_held
 from spark_jobs.plan import plan_batch, rehearse_plan
 from spark_jobs.report import BatchReport, TopicReport, to_batch_report, to_rehearsal_report
+from spark_jobs.silver import append_to_silver
 from spark_jobs.statements import merge_order, table_statements
 from spark_jobs.topic_state import read_topic_state
 from trendscript.contracts import load_contracts
@@ -38,13 +40,15 @@ if TYPE_CHECKING:
     from spark_jobs.topic_state import TopicState
     from trendscript.contracts.model import Contract
 
+_log = structlog.get_logger(__name__)
+
 _ATTEMPTS = 4
 _OUTCOME_COLUMNS = "partition int, status string, details string"
 
 
 @dataclass(frozen=True)
 class LoadJob:
-    """What a load needs to know. `lake` None leaves bronze out; `on_step` hears of each step as it begins."""
+    """What a load needs to know. `lake` None leaves the lake out; `on_step` hears of each step as it begins."""
 
     spark: SparkSession
     dsn: str
@@ -52,6 +56,7 @@ class LoadJob:
     client_properties: Path | None
     lake: str | None
     max_messages: int
+    silver: bool = False
     on_step: Callable[[str, str], None] = field(default=lambda _topic, _step: None)
     retry_seconds: float = 1.0
 
@@ -73,8 +78,12 @@ def load_topic(job: LoadJob, contract: Contract) -> TopicReport:
             lease.check()
             report = _load_next_batch(job, contract, ends)
             if report is None:
-                return TopicReport(contract.topic, tuple(batches))
+                break
             batches.append(report)
+        if job.lake is not None and job.silver:
+            job.on_step(contract.topic, "silver")
+            append_to_silver(job.spark, contract, job.lake)
+    return TopicReport(contract.topic, tuple(batches))
 
 
 def _load_next_batch(job: LoadJob, contract: Contract, ends: dict[int, int]) -> BatchReport | None:
@@ -155,7 +164,10 @@ def _finish(job: LoadJob, batch: Batch, empty: list[OffsetRange], seconds: dict[
                 ledger.close_empty_range(cursor, batch, offset_range)
             if not ledger.mark_committed(cursor, batch.batch_id):
                 raise LoadInterrupted(f"{batch.topic}: a range of batch {batch.batch_id} is not committed; load again.")
-        return to_batch_report(batch, ledger.read_outcomes(connection, batch.batch_id), seconds)
+        report = to_batch_report(batch, ledger.read_outcomes(connection, batch.batch_id), seconds)
+    if report.messages.skipped:
+        _log.warning("offsets_without_message", topic=batch.topic, batch_id=batch.batch_id, **asdict(report.messages))
+    return report
 
 
 def rehearse_topic(job: LoadJob, contract: Contract) -> TopicReport:

@@ -73,6 +73,7 @@ class Settings(BaseSettings):
     postgres_sslmode: str = "prefer"
 
     lake_path: str | None = None
+    lake_silver: bool = False
     spark_master: str = "local[*]"
     load_max_messages: int = Field(default=500_000, ge=1)
 

@@ -1,0 +1,60 @@
+"""Typed rows as a DataFrame, and as Delta tables beside bronze."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chispa import assert_df_equality
+
+from spark_jobs.silver import append_to_silver, parse_messages, silver_path, spark_schema
+from tests.spark_jobs.test_load import AT, a_chart_message, a_video_id
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from tests.spark_jobs.conftest import Loading
+
+_RAW = (
+    "partition int, offset bigint, timestamp timestamp, key binary, value binary, "
+    "headers array<struct<key: string, value: binary>>"
+)
+
+
+def test_parse_messages_gives_the_rows_of_one_table(loading: Loading) -> None:
+    """Accepted messages become typed rows with their place, refused ones none."""
+    good = b'{"source":"s","captured_at":"%s","region_code":"FR","category_id":"0","size":0,"item":null}' % AT.encode()
+    messages = loading.job.spark.createDataFrame(
+        [(1, 10, None, None, good, None), (1, 11, None, None, b"{broken", None)], _RAW
+    )
+    table = loading.contract.table("chart_reading")
+
+    parsed = parse_messages(messages, loading.contract, table)
+
+    expected = loading.job.spark.sql(
+        f"select 'FR' region_code, '0' category_id, timestamp '{AT}' captured_at, 0L size, 's' source, "
+        "1 source_partition, 10L source_offset"
+    )
+    assert_df_equality(parsed.drop("row_digest"), expected, ignore_nullable=True)
+    assert parsed.schema.simpleString() == f"struct<{spark_schema(table).replace('`', '').replace(' ', ':')}>".replace(
+        ",:", ","
+    )
+
+
+def _silver(loading: Loading, table: str) -> DataFrame:
+    path = silver_path(str(loading.job.lake), loading.contract, loading.contract.table(table))
+    return loading.job.spark.read.format("delta").load(path)
+
+
+def test_silver_makes_up_what_it_lacks_and_never_doubles(loading: Loading) -> None:
+    """Two batches that silver missed are appended once; another call adds nothing."""
+    loading.publish(a_chart_message(a_video_id(1)), b"{broken")
+    loading.load()
+    loading.publish(a_chart_message(a_video_id(2), captured_at="2026-03-02T10:00:00Z"))
+    loading.load()
+
+    for _ in range(2):
+        append_to_silver(loading.job.spark, loading.contract, str(loading.job.lake))
+
+    found = _silver(loading, "chart_entry").select("video_id").sort("video_id").collect()
+    assert [row["video_id"] for row in found] == [a_video_id(1), a_video_id(2)]
+    assert _silver(loading, "video").count() == 2
