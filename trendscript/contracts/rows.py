@@ -46,6 +46,8 @@ class MessageReader:
         self._tables = tuple(_TableReader(table) for table in contract.tables)
         root = contract.root
         self._root = contract.tables.index(root) if root else None
+        # A message that would give no row at all would be in no table and in no quarantine: it is refused.
+        self._no_rows = Rejected(f"missing:{contract.tables[0].key[0]}")
         self._children = tuple(number for number, table in enumerate(contract.tables) if table.write_mode == "replace")
 
     def read(self, value: bytes | None) -> tuple[list[Row], ...] | Rejected:
@@ -64,7 +66,7 @@ class MessageReader:
             values = [table.rows(message) for table in self._tables]
         except _ColumnFault as fault:
             return Rejected(f"{fault.code}:{fault.column}")
-        return self._digested(values)
+        return self._digested(values) if any(values) else self._no_rows
 
     def _digested(self, values: list[list[Row]]) -> tuple[list[Row], ...]:
         digested = tuple([(*row, digest(row)) for row in rows] for rows in values)
