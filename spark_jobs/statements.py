@@ -172,7 +172,7 @@ class _Writer:
         if not parts:
             return ""
         return (
-            f"select {key} from ({' union '.join(parts)}) as c "
+            f"select distinct {key} from ({' union all '.join(parts)}) as c "
             f"where not exists (select from newest as n where n.{key} = c.{key}) "
             f"and not exists (select from {self._target} as t where t.{key} = c.{key})"
         )

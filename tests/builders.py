@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 
     from spark_jobs.counts import TableCounts
     from trendscript.contracts import Contract, Table
+
+_batch_ids = itertools.count(1000)
 
 RAW_SCHEMA = pa.schema(
     [
@@ -156,16 +161,19 @@ def merge_values(
     contract: Contract,
     values: Sequence[bytes | None],
     *,
-    at: tuple[int, int] = (0, 1),
+    at: tuple[int, int] | None = None,
     overwrite_equal: bool = False,
 ) -> dict[str, TableCounts]:
     """Enforce and merge messages in one committed transaction, as a range does, without a ledger.
 
-    `at` is the partition they come from and the batch they come in.
+    `at` is the partition they come from and the batch they come in; a batch of its own unless told.
     """
+    partition, batch_id = at or (0, next(_batch_ids))
     with RangeTransaction(dsn) as transaction:
         statements = stage_values(transaction, contract, values, overwrite_equal=overwrite_equal)
-        counts: dict[str, TableCounts] = transaction.retry_deadlocks(lambda: merge_tables(transaction, statements, *at))
+        counts: dict[str, TableCounts] = transaction.retry_deadlocks(
+            lambda: merge_tables(transaction, statements, partition, batch_id)
+        )
         transaction.commit()
     return counts
 
@@ -184,6 +192,32 @@ def stage_values(
     for name, rows in Enforcer(contract).enforce(a_raw_batch(values)).rows.items():
         transaction.copy(f"stage_{name}", rows)
     return statements
+
+
+def canonical_digest(*values: Any) -> bytes:
+    """What a digest is by definition, without the code under test: 16 bytes of blake2b over compact JSON."""
+    text = json.dumps(values, separators=(",", ":"), ensure_ascii=False)
+    return blake2b(text.encode(), digest_size=16).digest()
+
+
+def read_table(dsn: str, table: Table, *, with_digest: bool = True) -> list[tuple[Any, ...]]:
+    """The table's contract columns and digest, in the order of the columns; times as microseconds since 1970."""
+    names = [*table.column_names, *(["row_digest"] if with_digest else [])]
+    times = {column.name for column in table.columns if column.logical_type == "timestamp"}
+    parts = [f"(extract(epoch from {name}) * 1000000)::bigint" if name in times else name for name in names]
+    rows = query(dsn, f"select {', '.join(parts)} from {table.physical_name} order by {', '.join(table.key)}")  # noqa: S608  (names from a contract)
+    return [tuple(bytes(value) if isinstance(value, memoryview) else value for value in row) for row in rows]
+
+
+def read_versions(dsn: str, contract: Contract) -> dict[str, set[tuple[Any, ...]]]:
+    """Which transaction wrote each row, and where it stands: equal before and after means that nothing was written.
+
+    Locks, which foreign keys take, don't show in it.
+    """
+    return {
+        table.name: set(query(dsn, f"select ctid::text, xmin::text from {table.physical_name}"))  # noqa: S608  (names from a contract)
+        for table in contract.tables
+    }
 
 
 def query(dsn: str, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from hashlib import blake2b
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.builders import a_bare_chart_message, a_chart_message, to_bytes
+from tests.builders import a_bare_chart_message, a_chart_message, canonical_digest, to_bytes
 from tests.series import a_season, a_series, a_series_contract
 from trendscript.contracts import load_contract
 from trendscript.contracts.rows import MessageReader, Rejected
@@ -352,12 +351,6 @@ def test_an_optional_part_that_is_there_must_be_whole() -> None:
     """Optional is the part, not what is in it; any of its paths makes it present."""
     assert series_reason({**a_series(), "review": {}}) == "missing:body"
     assert series_reason({**a_series(), "review_of": "s1"}) == "missing:body"
-
-
-def canonical_digest(*values: Any) -> bytes:
-    """What the digest is by definition, without the code under test: 16 bytes of blake2b over compact JSON."""
-    text = json.dumps(values, separators=(",", ":"), ensure_ascii=False)
-    return blake2b(text.encode(), digest_size=16).digest()
 
 
 def test_the_digest_never_changes() -> None:

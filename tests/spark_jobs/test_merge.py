@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 import time
@@ -46,6 +47,7 @@ a_few_examples = settings(
 )
 
 Message = dict[str, Any]
+FoldRow = tuple[int, bytes, tuple[Any, ...]]  # version, digest, values
 
 
 @pytest.fixture
@@ -83,20 +85,20 @@ class Fold:
     """One table as a dictionary: of each key the row with the highest version and digest."""
 
     def __init__(self) -> None:
-        self.rows: dict[Any, tuple[int, bytes, tuple[Any, ...]]] = {}
+        self.rows: dict[Any, FoldRow] = {}
 
-    def load(self, rows: list[tuple[Any, int, bytes, tuple[Any, ...]]]) -> Counter[str]:
-        """Take a range's rows (key, version, digest, values); how many had which outcome."""
+    def load(self, rows: list[tuple[Any, FoldRow]]) -> Counter[str]:
+        """Take a range's rows (key; version, digest, values); how many had which outcome."""
         counts = Counter(rows=len(rows))
-        newest: dict[Any, tuple[int, bytes, tuple[Any, ...]]] = {}
-        for key, *row in rows:
-            newest[key] = max(newest.get(key, (-1, b"", ())), tuple(row))
+        newest: dict[Any, FoldRow] = {}
+        for key, row in rows:
+            newest[key] = max(newest.get(key, row), row)
         counts["duplicate"] = len(rows) - len(newest)
         for key, row in newest.items():
             counts[self._take(key, row)] += 1
         return counts
 
-    def _take(self, key: Any, row: tuple[int, bytes, tuple[Any, ...]]) -> str:
+    def _take(self, key: Any, row: FoldRow) -> str:
         known = self.rows.get(key)
         if known is None or known[:2] < row[:2]:
             self.rows[key] = row
@@ -135,10 +137,10 @@ class ChartFold:
         return counts
 
     @staticmethod
-    def _row(table: Any, version: int | None, known: dict[str, Any]) -> tuple[Any, int, bytes, tuple[Any, ...]]:
+    def _row(table: Any, version: int | None, known: dict[str, Any]) -> tuple[Any, FoldRow]:
         values = tuple(known.get(name) for name in table.column_names)
         key = known["video_id"] if table is VIDEO else tuple(known[name] for name in table.key)
-        return key, 0 if version is None else known["captured_at"], canonical_digest(*values), values
+        return key, (0 if version is None else known["captured_at"], canonical_digest(*values), values)
 
     @staticmethod
     def _video(message: Message) -> dict[str, Any]:
@@ -175,7 +177,7 @@ def chart_messages(draw: DrawFn) -> Message:
 def in_ranges(messages: list[Message], cuts: list[int]) -> Iterator[list[Message]]:
     """The messages in consecutive parts."""
     edges = [0, *sorted(cut % (len(messages) + 1) for cut in cuts), len(messages)]
-    return (messages[start:end] for start, end in zip(edges, edges[1:], strict=False))
+    return (messages[start:end] for start, end in itertools.pairwise(edges))
 
 
 def assert_counted(found: dict[str, TableCounts], expected: dict[str, Counter[str]]) -> None:
@@ -280,7 +282,7 @@ def test_a_chart_entry_before_its_video_makes_a_stub_that_the_video_fills(databa
         ("dQw4w9WgXcQ", None, None, None)
     ]
     assert merge_chart(database, a_chart_message())["processed.video"] == TableCounts(rows=1, updated=1)
-    assert query(database, "select title, batch_id from processed.video") == [("A title", 1)]
+    assert query(database, "select title, source_offset from processed.video") == [("A title", 0)]
 
 
 def test_a_stub_never_overwrites_a_video_nor_is_made_twice(database: str) -> None:
