@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from trendscript.errors import ServerUnreachable
+from trendscript.kafka import client_options
 from trendscript.local import stack
 
 if TYPE_CHECKING:
@@ -19,9 +20,16 @@ class NoServer(ServerUnreachable):
 
 
 def kafka_bootstrap_servers(settings: Settings) -> str:
-    """Return what the settings name, else the address of the running local stack. Raises NoServer."""
+    """Return what the settings or their client.properties name, else the address of the running local stack.
+
+    Raises NoServer, or ClientPropertiesRefused when the file can't be read.
+    """
     if settings.kafka_bootstrap_servers:
         return settings.kafka_bootstrap_servers
+    if settings.kafka_client_properties:
+        named = client_options("", settings.kafka_client_properties)["bootstrap_servers"]
+        if named:
+            return ",".join(named)
     kafka = stack.status(settings.trendscript_home).kafka
     if kafka.running and kafka.address:
         return kafka.address

@@ -30,6 +30,16 @@ def test_the_running_stack_is_the_default(stack: Stack) -> None:
     psycopg2.connect(postgres_dsn(local)).close()
 
 
+def test_servers_named_in_client_properties_alone_are_enough(tmp_path: Path) -> None:
+    """A file as a hosted Kafka gives it holds the address too; a setting of our own wins over it."""
+    file = tmp_path / "client.properties"
+    file.write_text("bootstrap.servers=one:9092,two:9092\n", encoding="utf-8")
+    hosted = settings(trendscript_home=tmp_path, kafka_client_properties=file)
+    assert kafka_bootstrap_servers(hosted) == "one:9092,two:9092"
+    both = settings(kafka_client_properties=file, kafka_bootstrap_servers="three:9092")
+    assert kafka_bootstrap_servers(both) == "three:9092"
+
+
 def test_another_role_or_database_of_the_stack(stack: Stack) -> None:
     """The superuser's password isn't given to other roles, which need none here."""
     local = settings(trendscript_home=stack.home, postgres_db="other")
