@@ -35,17 +35,21 @@ class RangeOutcome:
     seconds: dict[str, float]
 
 
-def lock_topic(cursor: Cursor, identity: TopicIdentity) -> TopicIdentity:
-    """Register the topic if it is new, lock its row until the transaction ends, and return who it was first."""
+def lock_topic(cursor: Cursor, topic: str) -> TopicIdentity | None:
+    """Lock the topic's row until the transaction ends; who it was when first loaded, None when it never was."""
     cursor.execute("set local synchronous_commit = on")
+    cursor.execute("select topic, cluster_id, topic_id from pipeline.topic where topic = %s for update", [topic])
+    found = cursor.fetchone()
+    return None if found is None else TopicIdentity(*found)
+
+
+def register_topic(cursor: Cursor, identity: TopicIdentity) -> TopicIdentity:
+    """Write down who a new topic is, and lock its row; who it is when another planner was first."""
     cursor.execute(
         "insert into pipeline.topic (topic, cluster_id, topic_id) values (%s, %s, %s) on conflict do nothing",
         [identity.topic, identity.cluster_id, identity.topic_id],
     )
-    cursor.execute(
-        "select topic, cluster_id, topic_id from pipeline.topic where topic = %s for update", [identity.topic]
-    )
-    return TopicIdentity(*_one(cursor))
+    return lock_topic(cursor, identity.topic) or identity
 
 
 def find_topic(cursor: Cursor, topic: str) -> TopicIdentity | None:
@@ -97,14 +101,19 @@ def read_positions(cursor: Cursor, topic_id: str) -> dict[int, int]:
     return dict(cursor.fetchall())
 
 
-def save_plan(
-    cursor: Cursor,
-    identity: TopicIdentity,
-    contract: Contract,
-    ranges: tuple[OffsetRange, ...],
-    positions: dict[int, int],
-) -> Batch:
-    """Write a batch, its ranges, and the positions of partitions that are new. The caller commits."""
+def save_new_positions(cursor: Cursor, identity: TopicIdentity, positions: dict[int, int]) -> None:
+    """Write the positions of partitions that have none; the others stay as they are. The caller commits."""
+    cursor.executemany(
+        """
+        insert into pipeline.position (topic, topic_id, partition, next_offset) values (%s, %s, %s, %s)
+        on conflict do nothing
+        """,
+        [(identity.topic, identity.topic_id, partition, offset) for partition, offset in positions.items()],
+    )
+
+
+def save_plan(cursor: Cursor, identity: TopicIdentity, contract: Contract, ranges: tuple[OffsetRange, ...]) -> Batch:
+    """Write a batch and its ranges. The caller commits."""
     # A database restored from a backup must not use a batch id again: Delta would skip the batch as already written.
     cursor.execute("select coalesce(max(batch_id), 0) from pipeline.batch")
     batch_id = max(_one(cursor)[0] + 1, time.time_ns() // 1_000_000)
@@ -127,13 +136,6 @@ def save_plan(
     cursor.executemany(
         "insert into pipeline.batch_range (batch_id, partition, from_offset, until_offset) values (%s, %s, %s, %s)",
         [(batch_id, found.partition, found.from_offset, found.until_offset) for found in ranges],
-    )
-    cursor.executemany(
-        """
-        insert into pipeline.position (topic, topic_id, partition, next_offset) values (%s, %s, %s, %s)
-        on conflict do nothing
-        """,
-        [(identity.topic, identity.topic_id, partition, offset) for partition, offset in positions.items()],
     )
     return Batch(batch_id, identity.topic, identity.topic_id, "load", ranges)
 

@@ -104,9 +104,8 @@ def _load_next_batch(job: LoadJob, contract: Contract, ends: dict[int, int]) -> 
 
 
 def _plan(job: LoadJob, contract: Contract, ends: dict[int, int]) -> Batch | None:
-    state = job.topic_state(contract.topic)
     with closing(connect(job.dsn, application_name=f"trendscript plan {contract.topic}")) as connection:
-        return plan_batch(connection, contract, state, ends, job.max_messages)
+        return plan_batch(connection, contract, lambda: job.topic_state(contract.topic), ends, job.max_messages)
 
 
 def _load_batch(job: LoadJob, contract: Contract, batch: Batch, seconds: dict[str, float]) -> BatchReport:

@@ -11,6 +11,8 @@ from spark_jobs.batch import Batch
 from spark_jobs.offsets import check_held, check_identity, check_positions, plan_positions, plan_ranges
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2 spells its classes small)
     from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
@@ -19,7 +21,11 @@ if TYPE_CHECKING:
 
 
 def plan_batch(
-    connection: Connection, contract: Contract, state: TopicState, ends: dict[int, int], max_messages: int
+    connection: Connection,
+    contract: Contract,
+    read_state: Callable[[], TopicState],
+    ends: dict[int, int],
+    max_messages: int,
 ) -> Batch | None:
     """The batch to load next: an unfinished one as it was planned, else a new one; None when nothing waits.
 
@@ -27,17 +33,22 @@ def plan_batch(
     Raises OffsetsExpired, PositionAhead, PartitionVanished, TopicRecreated or ClusterChanged, changing nothing.
     """
     with connection, connection.cursor() as cursor:
-        known = ledger.lock_topic(cursor, state.identity)
+        known = ledger.lock_topic(cursor, contract.topic)
+        # Asked under the lock: an answer from before another planner's batch would seem to lie behind the position.
+        state = read_state()
+        if known is None:
+            known = ledger.register_topic(cursor, state.identity)
+            state = read_state()  # there was no row to lock before
         check_identity(known, state.identity)
         resumed = _resume(cursor, state)
         if resumed is not None:
             return resumed
         positions = plan_positions(ledger.read_positions(cursor, state.identity.topic_id), state)
         check_positions(positions, state)
+        # Also when nothing waits: what expires between a first, empty load and the next one is then noticed.
+        ledger.save_new_positions(cursor, state.identity, positions)
         ranges = plan_ranges(positions, _within(ends, positions), max_messages)
-        if not ranges:
-            return None
-        return ledger.save_plan(cursor, state.identity, contract, ranges, positions)
+        return ledger.save_plan(cursor, state.identity, contract, ranges) if ranges else None
 
 
 def rehearse_plan(connection: Connection, state: TopicState, max_messages: int) -> Batch | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,9 +17,12 @@ from kafka.admin import KafkaAdminClient, NewPartitions
 from spark_jobs.bronze import bronze_path
 from spark_jobs.lease import TopicBusy, take_lease
 from spark_jobs.offsets import OffsetsExpired, PartitionVanished, PositionAhead, TopicRecreated
+from spark_jobs.plan import plan_batch
 from trendscript.kafka import TopicMissing
+from trendscript.postgres import connect
 
 if TYPE_CHECKING:
+    from spark_jobs.batch import Batch
     from tests.spark_jobs.conftest import Loading
 
 AT = "2026-03-01T10:00:00Z"
@@ -347,3 +351,20 @@ def test_text_that_looks_like_sql_is_stored_as_it_is(loading: Loading) -> None:
     assert [title for (title,) in loading.query("select title from processed.video order by video_id")] == titles[:3]
     letters = loading.query("select reason, length(message_value) > 5000000 from pipeline.dead_letter")
     assert letters == [("too_long:title", True)]
+
+
+def test_two_planners_at_once_end_with_one_plan(loading: Loading) -> None:
+    """Runners that got past the lease plan one batch between them: the second resumes the first one's."""
+    loading.publish(*(a_chart_message(a_video_id(number)) for number in range(4)))
+    ends = loading.job.topic_state(loading.topic).end
+
+    def plan() -> Batch | None:
+        with closing(connect(loading.job.dsn, application_name="test planner")) as connection:
+            return plan_batch(connection, loading.contract, lambda: loading.job.topic_state(loading.topic), ends, 100)
+
+    with ThreadPoolExecutor(4) as pool:
+        batches = list(pool.map(lambda _: plan(), range(4)))
+
+    assert len({batch and batch.batch_id for batch in batches}) == 1
+    assert loading.query("select count(*) from pipeline.batch") == [(1,)]
+    assert loading.load().messages.accepted == 4
