@@ -22,6 +22,9 @@ class OffsetRange:
     from_offset: int
     until_offset: int
 
+    def __str__(self) -> str:
+        return f"partition {self.partition}, offsets {self.from_offset} to {self.until_offset - 1}"
+
     @property
     def offsets(self) -> int:
         """How many offsets the range spans; some may hold no visible message."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Self
 
+from trendscript.errors import NeedsAPerson
 
-class CountsDisagree(Exception):
+
+class CountsDisagree(NeedsAPerson):
     """Raised when what the statements did doesn't add up to what was read; the transaction is rolled back."""
 
 
@@ -34,7 +36,10 @@ class TableCounts:
         """Raises CountsDisagree unless every row has exactly one outcome."""
         outcomes = self.inserted + self.updated + self.unchanged + self.stale + self.duplicate
         if self.rows != outcomes:
-            raise CountsDisagree(f"{table}: {self.rows} rows were staged, {outcomes} have an outcome ({asdict(self)})")
+            raise CountsDisagree(
+                f"{table}: {self.rows} rows were staged and {outcomes} have an outcome ({asdict(self)}). "
+                "Nothing was written. This breaks the loader's promise; keep its log and report it."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,4 +57,7 @@ class MessageCounts:
     def check(self, offsets: int) -> None:
         """Raises CountsDisagree unless every offset of the range has exactly one outcome."""
         if self.read != self.accepted + self.quarantined or self.read + self.skipped != offsets or self.skipped < 0:
-            raise CountsDisagree(f"{offsets} offsets were planned and {asdict(self)} counted")
+            raise CountsDisagree(
+                f"{offsets} offsets were planned and counted as {asdict(self)}. "
+                "Nothing was written. This breaks the loader's promise; keep its log and report it."
+            )

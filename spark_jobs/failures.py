@@ -15,7 +15,7 @@ _PASSING = ("08", "40", "53", "57", "55P03")
 
 @dataclass(frozen=True, slots=True)
 class RangeFailure:
-    """Why a range's transaction ended. `passing`: the same range may load a moment later."""
+    """Why a range's transaction ended, and where. `passing`: the same range may load a moment later."""
 
     text: str
     passing: bool
@@ -54,8 +54,8 @@ def to_failure(error: Exception) -> RangeFailure | None:
 
 def raise_failures(topic: str, failures: dict[int, RangeFailure]) -> None:
     """Raise what a person is to read of failed ranges, by partition; the gravest decides."""
-    partition, gravest = max(failures.items(), key=lambda found: (not found[1].passing, found[0]))
-    text = f"{topic}, partition {partition}: {gravest.text}"
+    _, gravest = max(failures.items(), key=lambda found: (not found[1].passing, found[0]))
+    text = f"{topic}, {gravest.text}"
     if not gravest.passing:
         raise RangeRefused(text)
     raise LoadInterrupted(f"{text} — the batch stays planned; load again and it is resumed.")

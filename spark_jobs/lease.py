@@ -80,9 +80,12 @@ def _holder(connection: Connection, topic: str) -> tuple[str, timedelta]:
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            select coalesce(host(a.client_addr), 'a local client') || ', process ' || a.pid, now() - a.backend_start
+            select
+                coalesce(host(a.client_addr), 'a local client') || ', process ' || a.pid,
+                coalesce(now() - a.backend_start, interval '0')
             from pg_locks as l join pg_stat_activity as a using (pid)
-            where l.locktype = 'advisory' and l.granted and (l.classid::bigint << 32) | l.objid::bigint = {_KEY}
+            where l.locktype = 'advisory' and l.granted and l.database = a.datid and a.datname = current_database()
+                and (l.classid::bigint << 32) | l.objid::bigint = {_KEY}
             """,  # noqa: S608  (_KEY is a constant here)
             [topic],
         )

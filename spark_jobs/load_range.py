@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 import uuid
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 OUTCOME_SCHEMA = pa.schema([("partition", pa.int32()), ("status", pa.string()), ("details", pa.string())])
 
 _CREATE_REJECTS = """
-create temporary table stage_rejects (
+create temporary table rejected_messages (
     source_offset bigint, reason text, message_key bytea, message_value bytea, headers text,
     message_timestamp timestamptz
 ) on commit drop
@@ -46,7 +46,7 @@ insert into pipeline.dead_letter
     (topic_id, partition, "offset", topic, batch_id, reason, message_key, message_value, headers, message_timestamp)
 select $1, $2::integer, source_offset, $3, $4::bigint, reason, message_key, message_value, headers::jsonb,
     message_timestamp
-from stage_rejects order by source_offset
+from rejected_messages order by source_offset
 on conflict (topic_id, partition, "offset") do nothing
 """
 _LOCK_RANGE = """
@@ -98,8 +98,9 @@ def range_loader(task: RangeTask) -> Callable[[Iterable[pa.RecordBatch]], Iterat
 def _load_each(task: RangeTask, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Each range in a transaction of its own."""
     for partition, pieces in split_by_partition(batches):
-        with _failures_as_outcomes() as failed:
-            yield _outcome(partition, _load_range(task, task.batch.range_of(partition), pieces))
+        wanted = task.batch.range_of(partition)
+        with _failures_as_outcomes(str(wanted)) as failed:
+            yield _outcome(partition, _load_range(task, wanted, pieces))
         if failed:
             yield _outcome(partition, "failed", failed[0].to_json())
 
@@ -107,12 +108,12 @@ def _load_each(task: RangeTask, batches: Iterable[pa.RecordBatch]) -> Iterator[p
 def _rehearse(task: RangeTask, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """All ranges, one after another, in one transaction that is rolled back; what they would have done comes out."""
     with (
-        _failures_as_outcomes() as failed,
+        _failures_as_outcomes("dry run") as failed,
         RangeTransaction(executor_dsn(task.dsn, f"trendscript dry run of {task.batch.topic}")) as transaction,
     ):
         for partition, pieces in split_by_partition(batches):
             counts = _move_rows(transaction, task, task.batch.range_of(partition), pieces)
-            for stage in ("stage_rejects", "outcomes", *(table.stage for table in task.tables)):
+            for stage in ("rejected_messages", "outcomes", *(table.stage for table in task.tables)):
                 transaction.execute(f"drop table if exists pg_temp.{quote(stage)}")
             yield _outcome(partition, "rolled back", orjson.dumps(asdict(counts)).decode())
     if failed:
@@ -120,8 +121,8 @@ def _rehearse(task: RangeTask, batches: Iterable[pa.RecordBatch]) -> Iterator[pa
 
 
 @contextmanager
-def _failures_as_outcomes() -> Iterator[list[RangeFailure]]:
-    """Gathers a failure of the world; a bug goes through."""
+def _failures_as_outcomes(where: str) -> Iterator[list[RangeFailure]]:
+    """Gathers a failure of the world, with the place it was met in; a bug goes through."""
     failures: list[RangeFailure] = []
     try:
         yield failures
@@ -129,7 +130,7 @@ def _failures_as_outcomes() -> Iterator[list[RangeFailure]]:
         failure = to_failure(error)
         if failure is None:
             raise
-        failures.append(failure)
+        failures.append(replace(failure, text=f"{where}: {failure.text}"))
 
 
 def _outcome(partition: int, status: str, details: str = "{}") -> pa.RecordBatch:
@@ -198,7 +199,7 @@ def _stage(
         for name, rows in enforced.rows.items():
             transaction.copy(f"stage_{name}", rows)
         if enforced.rejects.num_rows:
-            transaction.copy("stage_rejects", enforced.rejects)
+            transaction.copy("rejected_messages", enforced.rejects)
         read += enforced.read
         quarantined += enforced.rejects.num_rows
     return read, quarantined
@@ -207,7 +208,7 @@ def _stage(
 def _check_offsets(batch: pa.RecordBatch, wanted: OffsetRange) -> None:
     offsets = pc.min_max(batch.column("offset")).as_py()
     if batch.num_rows and not wanted.from_offset <= offsets["min"] <= offsets["max"] < wanted.until_offset:
-        raise RuntimeError(f"partition {wanted.partition}: read offsets {offsets}, planned were {wanted}")
+        raise RuntimeError(f"read offsets {offsets}, planned were those of {wanted}")
 
 
 def _lock_range(transaction: RangeTransaction, task: RangeTask, wanted: OffsetRange) -> bool:
