@@ -9,10 +9,10 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 PIP := .venv/bin/python -m pip --disable-pip-version-check
 INSTALLED := .venv/.installed
 
-.PHONY: help setup demo up down test test-real lint bench clean
+.PHONY: help setup demo up down test test-real lint bench dictionary clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) ## Prepare everything, start nothing
 	@.venv/bin/trendscript setup
@@ -41,6 +41,9 @@ lint: $(INSTALLED) ## Check style, types, layers and SQL
 
 bench: setup ## Measure how fast messages are loaded
 	@.venv/bin/python -m benchmarks.load $(ARGS)
+
+dictionary: $(INSTALLED) ## Write docs/data_dictionary.md anew from the contracts
+	@.venv/bin/python -m trendscript.contracts.dictionary > docs/data_dictionary.md
 
 clean: down ## Remove the environment and all that was built here; data and downloads stay
 	rm -rf .venv build dist spark-warehouse metastore_db derby.log

@@ -1,0 +1,1 @@
+"""Tests of the whole: commands as people type them, in processes of their own."""
