@@ -29,7 +29,7 @@ down: ## Stop what demo or up left running; the data stay
 test: setup ## Run the tests; ARGS="-k words" picks some
 	@.venv/bin/python -m pytest $(ARGS)
 
-test-real: setup ## Load real data and hold the tables against plain-Python counts; takes long
+test-real: setup ## Load real data and hold the tables against plain-Python counts; takes long, ARGS=--cut minutes
 	@.venv/bin/python -m pytest tests/real $(ARGS)
 
 lint: $(INSTALLED) ## Check style, types, layers and SQL

@@ -54,13 +54,15 @@ class Figures:
 
     def __init__(self, config: pytest.Config, path: Path | None) -> None:
         self._terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
+        self._capture: Any = config.pluginmanager.get_plugin("capturemanager")
         self._path = path
         self._found: dict[str, Any] = {}
 
     def tell(self, name: str, line: str, **values: Any) -> None:
         """Say one figure."""
-        self._terminal.ensure_newline()
-        self._terminal.write_line(f"{name}: {line}")
+        with self._capture.global_and_fixture_disabled():
+            self._terminal.ensure_newline()
+            self._terminal.write_line(f"{name}: {line}")
         self._found[name] = {"line": line, **values}
         if self._path is not None:
             self._path.write_bytes(orjson.dumps(self._found, option=orjson.OPT_INDENT_2))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import shutil
 import time
 from dataclasses import dataclass
 from itertools import islice
@@ -102,7 +101,7 @@ def _check(servers: Servers, undisturbed: Undisturbed, moment: Moment, victims: 
         assert bronze.group_by(["partition", "offset"]).aggregate([]).num_rows == undisturbed.messages
     finally:
         warehouse.drop()
-        shutil.rmtree(warehouse.lake, ignore_errors=True)
+        warehouse.remove_lake()
     figures.tell(
         f"killed ({victims}) when {moment.name}",
         f"{then:,} messages in {ranges} ranges were committed by then; run again, "

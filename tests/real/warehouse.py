@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 import orjson
@@ -85,14 +86,14 @@ class Warehouse:
         assert done.returncode in codes, f"{' '.join(arguments)[:300]} ended with {done.returncode}: {told}"
         return orjson.loads(done.stdout)
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start the command as the leader of a session of its own; its output is thrown away."""
+    def start(self, *arguments: str, output: IO[bytes] | int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+        """Start the command as the leader of a session of its own; what it says besides its output is thrown away."""
         return subprocess.Popen(
             [_program(), *arguments],
             env=self._environ({}),
             cwd=self.servers.folder,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            stdout=output,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
@@ -125,6 +126,10 @@ class Warehouse:
     def drop(self) -> None:
         """Remove the database, whoever is connected to it."""
         execute(self.servers.dsn, sql.SQL("drop database {} with (force)").format(sql.Identifier(self.name)))
+
+    def remove_lake(self) -> None:
+        """Remove the lake; the next load makes it anew."""
+        shutil.rmtree(self.lake, ignore_errors=True)
 
     def _table_query(self, table: str) -> sql.Composed:
         columns = self.query(

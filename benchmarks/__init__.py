@@ -1,0 +1,1 @@
+"""Measurements, printed as a table and as JSON."""
