@@ -80,6 +80,12 @@ def test_an_empty_reading_gives_a_reading_only() -> None:
     assert {name: len(rows) for name, rows in tables.items()} == {"video": 0, "chart_entry": 0, "chart_reading": 1}
 
 
+def test_a_message_that_gives_no_row_is_refused() -> None:
+    """Else it would be in no table and in no quarantine."""
+    nothing = {"source": "youtube_api", "captured_at": "2026-11-20T12:00:00Z", "video_id": "a" * 11, "item": None}
+    assert reason(nothing, load_contract("youtube_video")) == "missing:video_id"
+
+
 def test_the_first_path_that_is_present_wins() -> None:
     """A thumbnail of the largest size there is."""
     thumbnails = {"default": {"url": "small"}, "high": {"url": "large"}, "maxres": None, "standard": {"url": None}}

@@ -235,6 +235,17 @@ def test_equal_versions_with_different_content_are_decided_by_the_digest(databas
     assert query(database, "select title from processed.video") == [("one" if both[0] > both[1] else "two",)]
 
 
+@pytest.mark.parametrize("turn", [1, -1])
+def test_an_observation_with_other_content_is_decided_by_the_digest(database: str, turn: int) -> None:
+    """An append table has no version: the same key again with other content, and the higher digest stays."""
+    digests = {size: canonical_digest("FR", "0", micros(0), size, "youtube_api") for size in (1, 2)}
+    for size in (1, 2)[::turn]:
+        merge_chart(database, a_bare_chart_message(size=size))
+    assert query(database, "select size from processed.chart_reading") == [
+        (max(digests, key=lambda size: digests[size]),)
+    ]
+
+
 def read_digest(title: str) -> bytes:
     """The digest of the video with this title."""
     known = {"video_id": "dQw4w9WgXcQ", "title": title, "source": "youtube_api", "captured_at": micros(0)}
@@ -283,6 +294,13 @@ def test_a_chart_entry_before_its_video_makes_a_stub_that_the_video_fills(databa
     ]
     assert merge_chart(database, a_chart_message())["processed.video"] == TableCounts(rows=1, updated=1)
     assert query(database, "select title, source_offset from processed.video") == [("A title", 0)]
+
+
+def test_many_entries_of_a_missing_video_make_one_stub(database: str) -> None:
+    """In one range, over several charts."""
+    entries = [a_bare_chart_message(region_code=region) for region in ("FR", "DE", "US")]
+    counts = merge_chart(database, *entries)
+    assert (counts["processed.video"], counts["processed.chart_entry"].inserted) == (TableCounts(stubs=1), 3)
 
 
 def test_a_stub_never_overwrites_a_video_nor_is_made_twice(database: str) -> None:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from trendscript.contracts.places import Places, inner_frame
 from trendscript.contracts.values import Fault, converter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from trendscript.contracts.model import Column, Contract, Path, Table
+    from trendscript.contracts.places import Frame, Place
 
 DIGEST_BYTES = 16
 
@@ -27,15 +29,6 @@ class Rejected:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Scopes:
-    """A message and the elements the current row stands in, innermost first, with their positions."""
-
-    message: Any
-    elements: tuple[Any, ...] = ()
-    positions: tuple[int, ...] = ()
-
-
 class MessageReader:
     """Reads messages by one contract. Stateless between messages; may be shared by threads.
 
@@ -43,7 +36,8 @@ class MessageReader:
     """
 
     def __init__(self, contract: Contract) -> None:
-        self._tables = tuple(_TableReader(table) for table in contract.tables)
+        self._places = Places()
+        self._tables = tuple(_TableReader(table, self._places) for table in contract.tables)
         root = contract.root
         self._root = contract.tables.index(root) if root else None
         # A message that would give no row at all would be in no table and in no quarantine: it is refused.
@@ -62,8 +56,10 @@ class MessageReader:
             return message
         if type(message) is not dict:
             return Rejected("not_an_object")
+        frame = {"$": message}
+        objects = self._places.objects(frame)
         try:
-            values = [table.rows(message) for table in self._tables]
+            values = [table.rows(frame, objects) for table in self._tables]
         except _ColumnFault as fault:
             return Rejected(f"{fault.code}:{fault.column}")
         return self._digested(values) if any(values) else self._no_rows
@@ -114,74 +110,82 @@ class _ColumnFault(Exception):
 
 
 class _TableReader:
-    """Reads one table's rows out of decoded messages."""
+    """Reads one table's rows out of decoded messages. `places` are those of the whole message, shared by all tables."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, places: Places) -> None:
         self._name = table.name
-        self._rows_from = table.rows_from
-        self._optional = table.optional
-        self._columns = tuple(_column_reader(column) for column in table.columns)
+        self._names = table.column_names
+        self._optional = tuple(places.place(path) for path in table.optional)
+        self._arrays = tuple(_Array(path) for path in table.rows_from)
+        self._places = Places() if table.rows_from else places
+        self._columns = tuple(self._prepared(column) for column in table.columns)
 
-    def rows(self, message: Any) -> list[Row]:
-        if self._optional and not self._present(message):
-            return []
-        if not self._rows_from:
-            scopes = _Scopes(message)
-            return [tuple([read(scopes) for read in self._columns])]
-        return [tuple([read(scopes) for read in self._columns]) for scopes in self._elements(_Scopes(message), 0)]
+    def _prepared(self, column: Column) -> tuple[int, str, list[Place], Callable[[Any], Any], bool]:
+        """What reading the column takes: its first place, the others, converter, and whether it is required."""
+        (number, key), *others = [self._places.place(path) for path in column.paths]
+        return number, key, others, converter(column), column.required
 
-    def _present(self, message: Any) -> bool:
-        scopes = _Scopes(message)
+    def rows(self, frame: Frame, objects: list[Any]) -> list[Row]:
+        """The table's rows. Raises _ColumnFault."""
         try:
-            return any(_find(scopes, path) is not None for path in self._optional)
+            if self._optional and all(objects[number].get(key) is None for number, key in self._optional):
+                return []
+            frames = self._frames(frame)
         except Fault as fault:
-            raise _ColumnFault(fault.code, self._name) from fault
+            raise _ColumnFault(fault.code, self._name) from None
+        if not self._arrays:
+            return [self._row(objects)]
+        return [self._row(self._places.objects(inner)) for inner in frames]
 
-    def _elements(self, scopes: _Scopes, depth: int) -> Iterator[_Scopes]:
-        if depth == len(self._rows_from):
-            yield scopes
-            return
+    def _frames(self, frame: Frame) -> list[Frame]:
+        """A frame for each element of the innermost array. Raises Fault."""
+        frames = [frame]
+        for array in self._arrays:
+            frames = [inner for outer in frames for inner in array.frames(outer)]
+        return frames
+
+    def _row(self, objects: list[Any]) -> Row:
+        values: list[Any] = []
         try:
-            array = _find(scopes, self._rows_from[depth])
+            self._fill(values, objects)
         except Fault as fault:
-            raise _ColumnFault(fault.code, self._name) from fault
+            raise _ColumnFault(fault.code, self._names[len(values)]) from None
+        return tuple(values)
+
+    def _fill(self, values: list[Any], objects: list[Any]) -> None:
+        """Append the columns' values, one by one: at a Fault their number tells the column."""
+        for number, key, others, convert, required in self._columns:
+            value = objects[number].get(key)
+            if value is None and others:
+                value = _first_present(objects, others)
+            if value is not None:
+                values.append(convert(value))
+            elif required:
+                raise Fault("missing")
+            else:
+                values.append(None)
+
+
+def _first_present(objects: list[Any], places: list[Place]) -> Any:
+    for number, key in places:
+        value = objects[number].get(key)
+        if value is not None:
+            return value
+    return None
+
+
+class _Array:
+    """An array whose elements are rows, or stand around them."""
+
+    def __init__(self, path: Path) -> None:
+        self._places = Places()
+        self._number, self._key = self._places.place(path)
+
+    def frames(self, frame: Frame) -> list[Frame]:
+        """A frame for each element; none where the array is absent or null. Raises Fault."""
+        array = self._places.objects(frame)[self._number].get(self._key)
         if array is None:
-            return
+            return []
         if type(array) is not list:
-            raise _ColumnFault("wrong_type", self._name)
-        for position, element in enumerate(array):
-            inner = _Scopes(scopes.message, (element, *scopes.elements), (position, *scopes.positions))
-            yield from self._elements(inner, depth + 1)
-
-
-def _column_reader(column: Column) -> Callable[[_Scopes], Any]:
-    """The function that finds, converts and checks one column's value. It raises _ColumnFault."""
-    convert, name, required, paths = converter(column), column.name, column.required, column.paths
-
-    def read(scopes: _Scopes) -> Any:
-        try:
-            for path in paths:
-                value = _find(scopes, path)
-                if value is not None:
-                    return convert(value)
-        except Fault as fault:
-            raise _ColumnFault(fault.code, name) from None
-        if required:
-            raise _ColumnFault("missing", name)
-        return None
-
-    return read
-
-
-def _find(scopes: _Scopes, path: Path) -> Any:
-    """The value at a path; None when it or an object around it is absent or null. Raises Fault."""
-    if path.position:
-        return scopes.positions[path.scope]
-    value = scopes.message if path.scope < 0 else scopes.elements[path.scope]
-    for key in path.keys:
-        if type(value) is not dict:
-            if value is None:
-                return None
             raise Fault("wrong_type")
-        value = value.get(key)
-    return value
+        return [inner_frame(frame, element, position) for position, element in enumerate(array)]

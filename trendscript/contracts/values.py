@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 import isodate
 import orjson
 
+from trendscript.contracts.model import Limits
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from trendscript.contracts.model import Column, Limits
+    from trendscript.contracts.model import Column
 
 _INTEGER = re.compile(r"-?[0-9]{1,25}\Z")
 _LONG_INTEGER = re.compile(r"-?[0-9]{26,}\Z")
@@ -54,16 +56,22 @@ def converter(column: Column) -> Callable[[Any], Any]:
 
 def _text(column: Column) -> Callable[[Any], str]:
     limits = column.limits
-    if limits == type(limits)():
-        return to_text
-    check = _text_check(limits)
+    matches = re.compile(limits.pattern).fullmatch if limits.pattern else None
+    shortest, longest, allowed = limits.min_length or 0, limits.max_length, frozenset(limits.enum)
 
     def convert(value: Any) -> str:
         text = to_text(value)
-        check(text)
+        if longest is not None and len(text) > longest:
+            raise Fault("too_long")
+        if matches and not matches(text):
+            raise Fault("pattern")
+        if shortest and len(text) < shortest:
+            raise Fault("out_of_range")
+        if allowed and text not in allowed:
+            raise Fault("not_in_enum")
         return text
 
-    return convert
+    return convert if limits != Limits() else to_text
 
 
 def to_text(value: Any) -> str:
@@ -73,23 +81,6 @@ def to_text(value: Any) -> str:
     if "\0" in value:
         raise Fault("nul_character")
     return value
-
-
-def _text_check(limits: Limits) -> Callable[[str], None]:
-    matches = re.compile(limits.pattern).fullmatch if limits.pattern else None
-    shortest, longest, allowed = limits.min_length or 0, limits.max_length, frozenset(limits.enum)
-
-    def check(text: str) -> None:
-        if longest is not None and len(text) > longest:
-            raise Fault("too_long")
-        if matches and not matches(text):
-            raise Fault("pattern")
-        if len(text) < shortest:
-            raise Fault("out_of_range")
-        if allowed and text not in allowed:
-            raise Fault("not_in_enum")
-
-    return check
 
 
 def _integer(column: Column) -> Callable[[Any], int]:
