@@ -421,6 +421,15 @@ def test_of_several_versions_in_a_range_one_set_of_children_stays(series_databas
     assert children(series_database) == {"season": [("s1", 1, None)], "episode": [("s1", 1, 0, "new")], "genre": []}
 
 
+def test_a_child_that_only_a_losing_version_still_has_goes(series_database: str) -> None:
+    """Both versions come in one range; what counts is the winner's set alone."""
+    merge_series(series_database, FIRST)
+    between = {**FIRST, "captured_at": an_instant(1)}
+    counts = merge_series(series_database, between, a_series(captured_at=an_instant(2), genres=["spy"]))
+    assert (counts["genre"].deleted, counts["episode"].deleted) == (1, 3)
+    assert children(series_database) == {"season": [], "episode": [], "genre": [("s1", "spy")]}
+
+
 def test_a_child_that_is_there_twice_is_a_duplicate(series_database: str) -> None:
     """The same genre twice in a message: one row, the one with the higher digest."""
     counts = merge_series(series_database, a_series(genres=["noir", "spy", "noir"]))
