@@ -39,12 +39,12 @@ _ALL = Amount()
 _CUT = Amount(
     countries=2,
     rows_a_country=1_000,
-    batch=617,
+    batch=1_337,
     disagreements=50,
     bodies=1,
     legacy_files=2,
     killed_messages=5_000,
-    killed_batch=1_500,
+    killed_batch=2_500,
     kills=2,
 )
 

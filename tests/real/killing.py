@@ -17,6 +17,7 @@ from tests.real.warehouse import TOPIC
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from tests.real.warehouse import Warehouse
 
@@ -30,7 +31,7 @@ class Sight:
     """What can be seen of a load from outside: its processes, its lake, its ledger, its connections."""
 
     def __init__(self, warehouse: Warehouse, leader: int, connection: Any) -> None:
-        self._bronze = warehouse.lake / "bronze" / TOPIC
+        self._bronze = bronze_folder(warehouse)
         self._leader = leader
         self._connection = connection
 
@@ -51,6 +52,12 @@ class Sight:
         with self._connection.cursor() as cursor:
             cursor.execute(query)
             return int(cursor.fetchone()[0])
+
+
+def bronze_folder(warehouse: Warehouse) -> Path:
+    """Where the topic's bronze table is."""
+    assert warehouse.lake is not None
+    return warehouse.lake / "bronze" / TOPIC
 
 
 @dataclass(frozen=True, slots=True)

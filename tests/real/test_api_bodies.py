@@ -41,7 +41,7 @@ def items(bodies: dict[str, bytes]) -> Items:
 def warehouse(servers: Servers, bodies: dict[str, bytes]) -> Warehouse:
     """A warehouse that all bodies were read and loaded into."""
     servers.recreate_topic(4)
-    made = servers.make_warehouse("bodies")
+    made = servers.make_warehouse("bodies", with_lake=False)
     with LoopbackApi(key=_KEY) as api:
         api.data.chart_bodies = {(region, "0"): [body] for region, body in bodies.items()}
         api.data.regions = list(bodies)

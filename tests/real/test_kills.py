@@ -18,10 +18,9 @@ from ingest.files.entries import Given
 from ingest.files.importing import Import
 from ingest.files.rejects import Rejects
 from tests.real.dumps import count_rows, differences
-from tests.real.killing import MOMENTS, Moment, kill_load
+from tests.real.killing import MOMENTS, Moment, bronze_folder, kill_load
 from tests.real.made_up import disagree
 from tests.real.spool import Spool
-from tests.real.warehouse import TOPIC
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,7 +95,7 @@ def _check(servers: Servers, undisturbed: Undisturbed, moment: Moment, victims: 
         assert alive == []
         assert differences(undisturbed.dump, warehouse.dump()) == []
         _check_ledger(warehouse, undisturbed.messages)
-        bronze = _read_bronze(warehouse.lake)
+        bronze = _read_bronze(bronze_folder(warehouse))
         assert bronze.num_rows == undisturbed.messages
         assert bronze.group_by(["partition", "offset"]).aggregate([]).num_rows == undisturbed.messages
     finally:
@@ -118,9 +117,8 @@ def _check_ledger(warehouse: Warehouse, messages: int) -> None:
     assert warehouse.query("select sum(next_offset) from pipeline.position") == [(messages,)]
 
 
-def _read_bronze(lake: Path) -> pa.Table:
+def _read_bronze(folder: Path) -> pa.Table:
     """Partition and offset of all rows that bronze holds, by its log: files of a killed write are in none."""
-    folder = lake / "bronze" / TOPIC
     actions = [
         orjson.loads(line) for log in (folder / "_delta_log").glob("*.json") for line in log.read_bytes().splitlines()
     ]

@@ -42,7 +42,7 @@ class Imported:
 def warehouse(servers: Servers) -> Warehouse:
     """An empty warehouse over an empty topic."""
     servers.recreate_topic(4)
-    return servers.make_warehouse("legacy")
+    return servers.make_warehouse("legacy", with_lake=False)
 
 
 def test_rows_in_are_rows_loaded_and_rows_rejected(

@@ -40,11 +40,11 @@ class Servers:
     dsn: str
     folder: Path
 
-    def make_warehouse(self, name: str, *, template: str | None = None) -> Warehouse:
+    def make_warehouse(self, name: str, *, template: str | None = None, with_lake: bool = True) -> Warehouse:
         """A database and a lake that were not there before; migrated by the command, or copied from `template`."""
         source = template or "template0"
         execute(self.dsn, sql.SQL("create database {} template {}").format(*map(sql.Identifier, (name, source))))
-        warehouse = Warehouse(self, name, self.folder / f"lake_{name}")
+        warehouse = Warehouse(self, name, self.folder / f"lake_{name}" if with_lake else None)
         if template is None:
             warehouse.run("migrate", "--json")
         return warehouse
@@ -61,11 +61,11 @@ class Servers:
 
 @dataclass(frozen=True, slots=True)
 class Warehouse:
-    """One database with one lake, and the command line that works on them."""
+    """One database with one lake or none, and the command line that works on them."""
 
     servers: Servers
     name: str
-    lake: Path
+    lake: Path | None
 
     @property
     def dsn(self) -> str:
@@ -129,7 +129,8 @@ class Warehouse:
 
     def remove_lake(self) -> None:
         """Remove the lake; the next load makes it anew."""
-        shutil.rmtree(self.lake, ignore_errors=True)
+        if self.lake is not None:
+            shutil.rmtree(self.lake, ignore_errors=True)
 
     def _table_query(self, table: str) -> sql.Composed:
         columns = self.query(
@@ -162,7 +163,7 @@ class Warehouse:
         ours = {
             "TRENDSCRIPT_HOME": str(self.servers.home),
             "POSTGRES_DB": self.name,
-            "LAKE_PATH": str(self.lake),
+            "LAKE_PATH": str(self.lake or "off"),
         }
         return kept | ours | dict(settings)
 
