@@ -537,9 +537,9 @@ class Racing:
     """A merge in a thread of its own, begun while another transaction holds what it wants."""
 
     def __init__(self, dsn: str, merge: Callable[[], Any]) -> None:
-        self._dsn, self._merge, self._error = dsn, merge, None
-        self._thread = threading.Thread(target=self._run)
+        self._dsn, self._merge = dsn, merge
         self._result: Any = None
+        self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
     def _run(self) -> None:
