@@ -104,7 +104,9 @@ def figures(request: pytest.FixtureRequest) -> Figures:
 
 
 @pytest.fixture(scope="session")
-def servers(data: Path, stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Servers:
-    """The run's stack; asked for only where there is data to put on it."""
+def servers(data: Path, stack: Stack) -> Servers:
+    """The run's stack; asked for only where there is data to put on it. Gigabytes of files go with it at the end."""
     del data
-    return Servers(stack.home, stack.bootstrap_servers, stack.dsn, tmp_path_factory.mktemp("real"))
+    folder = stack.home / "real"
+    folder.mkdir()
+    return Servers(stack.home, stack.bootstrap_servers, stack.dsn, folder)
