@@ -85,8 +85,10 @@ MOMENTS = (
 )
 
 
-def kill_load(warehouse: Warehouse, options: Sequence[str], moment: Moment, victims: str) -> list[psutil.Process]:
-    """Start a load and kill it at the moment with SIGKILL; who of its processes was left to end by itself.
+def kill_load(
+    warehouse: Warehouse, options: Sequence[str], moment: Moment, victims: str
+) -> tuple[int, list[psutil.Process]]:
+    """Start a load and kill it at the moment with SIGKILL; how it ended, and who of it was left to end by itself.
 
     `victims` is "all", or only the "driver" or the "java" among its processes. The moment must come before the load
     has ended.
@@ -101,8 +103,7 @@ def kill_load(warehouse: Warehouse, options: Sequence[str], moment: Moment, vict
         driver = psutil.Process(process.pid)
         for found in [driver] if victims == "driver" else _javas(process.pid):
             found.kill()
-    process.wait(_LONGEST_LOAD)
-    return session_of(process.pid)
+    return process.wait(_LONGEST_LOAD), session_of(process.pid)
 
 
 def session_of(leader: int) -> list[psutil.Process]:

@@ -86,10 +86,11 @@ def test_half_a_load_killed_and_run_again(
 def _check(servers: Servers, undisturbed: Undisturbed, moment: Moment, victims: str, figures: Figures) -> None:
     warehouse = servers.make_warehouse("killed", template=_TEMPLATE)
     try:
-        orphans = kill_load(warehouse, undisturbed.options, moment, victims)
+        code, orphans = kill_load(warehouse, undisturbed.options, moment, victims)
         ((then, ranges),) = warehouse.query(
             "select coalesce(sum(read), 0), count(committed_at) from pipeline.batch_range"
         )
+        assert code != 0
         batches = warehouse.load(*undisturbed.options)
         _, alive = psutil.wait_procs(orphans, timeout=60)
         assert alive == []
@@ -103,7 +104,7 @@ def _check(servers: Servers, undisturbed: Undisturbed, moment: Moment, victims: 
         warehouse.remove_lake()
     figures.tell(
         f"killed ({victims}) when {moment.name}",
-        f"{then:,} messages in {ranges} ranges were committed by then; run again, "
+        f"it ended with {code}; {then:,} messages in {ranges} ranges were committed by then; run again, "
         f"{sum(batch['messages']['read'] for batch in batches):,} in {len(batches)} batches: the same tables",
     )
 
