@@ -9,6 +9,7 @@ import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import httplib2
 import structlog
@@ -38,6 +39,7 @@ _log = structlog.get_logger(__name__)
 ATTEMPTS = 5
 _LONGEST_WAIT_SECONDS = 30.0
 _TIMEOUT_SECONDS = 60
+_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 
 
 class EndpointRefused(NeedsAPerson):
@@ -55,8 +57,11 @@ class _Failed:
 class _CountedHttp(httplib2.Http):  # type: ignore[misc]  # httplib2 publishes no types
     """Charges every request as it goes out on the wire: httplib2 repeats one by itself when a connection was stale."""
 
-    def __init__(self, ledger: QuotaLedger) -> None:
-        super().__init__(timeout=_TIMEOUT_SECONDS)
+    def __init__(self, ledger: QuotaLedger, endpoint: str | None) -> None:
+        # With a proxy in the environment httplib2 asks for its proxy library even where NO_PROXY has the host.
+        is_here = endpoint is not None and urlsplit(endpoint).hostname in _THIS_MACHINE
+        proxy = None if is_here else httplib2.proxy_info_from_environment
+        super().__init__(timeout=_TIMEOUT_SECONDS, proxy_info=proxy)
         self._connections = {
             "http": _counted(httplib2.HTTPConnectionWithTimeout, ledger),
             "https": _counted(httplib2.HTTPSConnectionWithTimeout, ledger),
@@ -132,7 +137,7 @@ class YouTubeApi:
                 "youtube",
                 "v3",
                 developerKey=self._key,
-                http=_CountedHttp(self.ledger),
+                http=_CountedHttp(self.ledger, self._endpoint),
                 cache_discovery=False,
                 client_options={"api_endpoint": self._endpoint} if self._endpoint else None,
             )

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import orjson
 import pytest
 
+from tests.e2e.conftest import REPOSITORY
+
 if TYPE_CHECKING:
     from tests.e2e.conftest import Shell
 
@@ -66,6 +68,14 @@ def test_climb_is_in_the_table_rank_by_rank(shell: Shell, first_demo: str) -> No
     assert shell.query(ranks) == [([55, 47, 41, 33, 28, 21, 16, 11, 8, 6, 4, 3, 2, 1],)]
 
 
+def test_readme_shows_what_the_demo_writes(first_demo: str) -> None:
+    """The lines in README.md are lines of the output."""
+    (shown,) = re.findall("^```\n(.*?)^```", (REPOSITORY / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    assert {" ".join(line.split()) for line in shown.splitlines()} <= {
+        " ".join(line.split()) for line in first_demo.splitlines()
+    }
+
+
 def test_the_second_demo_adds_nothing(shell: Shell, first_demo: str) -> None:
     """Run again it shows the same answers, and every table is as it was to the last column."""
     before = _contents(shell)
@@ -94,7 +104,7 @@ def test_data_of_others_are_left_alone(shell: Shell, first_demo: str) -> None:
 @pytest.mark.parametrize("name", ["POSTGRES_HOST", "KAFKA_BOOTSTRAP_SERVERS", "LAKE_PATH"])
 def test_servers_of_others_are_not_filled(shell: Shell, name: str) -> None:
     """Settings that lead elsewhere are refused before anything is started."""
-    refused = shell.run("trendscript demo", check=False, **{name: "elsewhere"})
+    refused = shell.run("trendscript demo", {name: "elsewhere"}, check=False)
     assert refused.returncode == 78
     assert name in refused.stderr
     assert not refused.stdout

@@ -51,8 +51,8 @@ def test_commands_of_the_readme_run_in_their_order(tmp_path: Path) -> None:
         api = stack.enter_context(LoopbackApi(data, key="a key"))
         shell = Shell(home / "trendscript", tmp_path)  # where README.md puts it, under HOME
         stack.callback(shell.run, "trendscript down", check=False)
-        settings = {"HOME": str(home), "XDG_CACHE_HOME": str(platformdirs.user_cache_path())}
-        shell.run(_script(), YOUTUBE_API_KEY="a key", YOUTUBE_API_ENDPOINT=api.endpoint, **settings)
+        cache = {"HOME": str(home), "XDG_CACHE_HOME": str(platformdirs.user_cache_path())}
+        shell.run(_script(), cache | {"YOUTUBE_API_KEY": "a key", "YOUTUBE_API_ENDPOINT": api.endpoint})
         found = shell.query(
             "select source, region_code, count(*) from processed.chart_entry group by 1, 2 order by 1, 2"
         )

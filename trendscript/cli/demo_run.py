@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from ingest.region_run import RegionSource
     from spark_jobs.load import LoadJob
     from spark_jobs.report import TopicReport
     from trendscript.settings import Settings
@@ -146,23 +148,20 @@ def ingest_all(demo: Demo) -> str:
     missing = find_missing(demo)
     if not missing:
         return f"Ingest: all {len(readings())} charts are in the warehouse since an earlier demo; none was read again"
-    published = 0
     demo.api.data.categories = {region: make_categories() for region in REGIONS}
-    request = RegionsRequest(REGIONS, max_units=_UNITS)
-    published += ingest_regions(demo.settings, CATEGORIES, request, now=lambda: reading_time(0)).published
+    published = _ingest(demo, CATEGORIES, REGIONS, 0)
     for day in range(DAYS):
         regions = tuple(region for region in REGIONS if (region, reading_time(day)) in missing)
-        published += _ingest_day(demo, day, regions)
+        if regions:
+            demo.screen.step("", f"reading the charts of {reading_time(day):%d %B}")
+            demo.api.data.charts = {(region, "0"): make_chart(region, day) for region in regions}
+            published += _ingest(demo, CHARTS, regions, day)
     return f"Ingest: {len(missing)} charts read from a stand-in for YouTube's API, {published:,} messages published"
 
 
-def _ingest_day(demo: Demo, day: int, regions: tuple[str, ...]) -> int:
-    if not regions:
-        return 0
-    demo.screen.step("", f"reading the charts of {reading_time(day):%d %B}")
-    demo.api.data.charts = {(region, "0"): make_chart(region, day) for region in regions}
+def _ingest(demo: Demo, source: RegionSource, regions: tuple[str, ...], day: int) -> int:
     request = RegionsRequest(regions, max_units=_UNITS)
-    report = ingest_regions(demo.settings, CHARTS, request, now=lambda: reading_time(day))
+    report = ingest_regions(demo.settings, source, request, now=lambda: reading_time(day))
     failure = report.failure()
     if failure is not None:
         raise failure
@@ -177,6 +176,8 @@ def find_missing(demo: Demo) -> set[tuple[str, datetime]]:
 
 def start_spark(demo: Demo) -> str:
     """Start Spark once, for both loads."""
+    # It lives for half a minute, in which the optimising compiler takes more time than it saves.
+    os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
     demo.job = build_job(demo.settings, list(load_contracts()), demo.screen)
     return "Spark has started"
 
@@ -225,11 +226,12 @@ def show_answers(demo: Demo) -> None:
         screen.write(f"{question.text}  [{question.name}]", bold=True)
         screen.write(question.note)
         _show_rows(demo, question.query)
-    letter = _broken_message(demo)
-    screen.write("One message was broken: its view count is a text. It is kept as it came, and its neighbours are in.")
+    letters = _broken_messages(demo)
+    if letters:
+        screen.write("One message was broken: its view count is a text. It is kept as it came; its neighbours are in.")
     screen.write()
     screen.write("Next", bold=True)
-    commands = _next_commands(letter)
+    commands = _next_commands(letters)
     width = max(len(command) for command, _ in commands)
     for command, what in commands:
         screen.write(f"  {program()} {command:<{width}}  {what}")
@@ -244,21 +246,21 @@ def _show_rows(demo: Demo, query: str) -> None:
         demo.screen.table([column.name for column in cursor.description or ()], cursor.fetchall())
 
 
-def _broken_message(demo: Demo) -> str:
-    _total, (letter, *_) = find_dead_letters(
-        postgres_dsn(demo.settings), topic="youtube_trending", state="open", limit=1
-    )
-    return letter.identifier
+def _broken_messages(demo: Demo) -> list[str]:
+    """Ids of what is in quarantine; none once an operator has cleared it."""
+    dsn = postgres_dsn(demo.settings)
+    _total, letters = find_dead_letters(dsn, topic="youtube_trending", state="open", limit=1)
+    return [letter.identifier for letter in letters]
 
 
-def _next_commands(letter: str) -> tuple[tuple[str, str], ...]:
-    return (
+def _next_commands(letters: list[str]) -> list[tuple[str, str]]:
+    return [
         ("ask q03", "the whole answer; also --json and --csv"),
-        (f"dead-letters show {letter}", "the broken message and its reason"),
+        *((f"dead-letters show {letter}", "the broken message and its reason") for letter in letters),
         ("load --dry-run", "what a load would do, without doing it"),
         ("status", "addresses, for psql and for other programs"),
         ("down", "stop the servers; data stay"),
-    )
+    ]
 
 
 def _query(settings: Settings, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

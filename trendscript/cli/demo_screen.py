@@ -54,11 +54,11 @@ class Screen:
         self._console.print(Text(text, style="bold" if bold else ""), soft_wrap=True)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Write rows; numbers stand to the right, what is absent stays empty."""
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        """Write rows; numbers stand to the right, what is absent stays empty, titles give way on a narrow terminal."""
+        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
         for place, column in enumerate(columns):
             numbers = all(row[place] is None or not isinstance(row[place], str) for row in rows)
-            table.add_column(column, justify="right" if numbers else "left", no_wrap=True, overflow="ellipsis")
+            table.add_column(column, justify="right" if numbers else "left", no_wrap=column != "title")
         for row in rows:
             table.add_row(*(_cell(value) for value in row))
         self._console.print(table)

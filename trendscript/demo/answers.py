@@ -75,12 +75,12 @@ QUESTIONS = (
         select
             title,
             max(view_count) as views,
-            max(views_per_hour) as "views an hour",
-            max(likes_per_hour) as "likes an hour"
+            max(views_per_hour) as "views/hour",
+            max(likes_per_hour) as "likes/hour"
         from trusted.q08_growth
         where captured_at = (select max(captured_at) from trusted.q08_growth)
         group by video_id, title
-        order by "views an hour" desc nulls last, title
+        order by "views/hour" desc nulls last, title
         limit 5
         """,
     ),
