@@ -79,7 +79,27 @@ def test_an_integer_is_twelve_or_its_text(value: Any, number: int) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [1.0, True, "", " 12", "12 ", "+12", "1.0", "1e3", "1_000", "1,000", "0x1F", "--5", "-", "١٢", "²", "NaN", {}, []],
+    [
+        1.0,
+        True,
+        "",
+        " 12",
+        "12 ",
+        "+12",
+        "1.0",
+        "1e3",
+        "1_000",
+        "1,000",
+        "0x1F",
+        "--5",
+        "007",
+        "-",
+        "١٢",
+        "²",
+        "NaN",
+        {},
+        [],
+    ],
 )
 def test_nothing_else_is_an_integer(value: Any) -> None:
     """Forms that other languages take for integers are refused, not guessed at."""

@@ -59,6 +59,10 @@ def parse_contract(text: str, *, name: str, find_table: Callable[[str], Table]) 
     try:
         contract = _Reader(find_table).contract(text)
         check_contract(contract)
+    except RecursionError:
+        raise ContractRefused(
+            f"The contract {name} is sameAs a table that is, around a circle, sameAs its own. Give one its columns."
+        ) from None
     except (ValidationError, yaml.YAMLError, ValueError) as error:
         raise ContractRefused(
             f"The contract {name} can't be used: {_sentence(error)}. Mend contracts/{name}.yaml."

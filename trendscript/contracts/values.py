@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from trendscript.contracts.model import Column
 
-_INTEGER = re.compile(r"-?[0-9]{1,25}\Z")
-_LONG_INTEGER = re.compile(r"-?[0-9]{26,}\Z")
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,24})\Z")
+_LONG_INTEGER = re.compile(r"-?[1-9][0-9]{25,}\Z")
 _TIMESTAMP = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ](?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?"
     r"(?:[Zz]|[+-][0-9]{2}:[0-9]{2})\Z"
