@@ -33,7 +33,8 @@ def _text(page: Path) -> str:
 
 def blocks(text: str, language: str) -> list[str]:
     """Code blocks of a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    return [block for written_in, block in found if written_in == language]
 
 
 def _shell_lines(page: Path) -> Iterator[str]:

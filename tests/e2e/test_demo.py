@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from tests.e2e.conftest import REPOSITORY
+from tests.test_docs import blocks
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Shell
@@ -70,7 +71,7 @@ def test_climb_is_in_the_table_rank_by_rank(shell: Shell, first_demo: str) -> No
 
 def test_readme_shows_what_the_demo_writes(first_demo: str) -> None:
     """The lines in README.md are lines of the output."""
-    (shown,) = re.findall("^```\n(.*?)^```", (REPOSITORY / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    (shown,) = blocks((REPOSITORY / "README.md").read_text("utf-8"), "")
     assert {" ".join(line.split()) for line in shown.splitlines()} <= {
         " ".join(line.split()) for line in first_demo.splitlines()
     }

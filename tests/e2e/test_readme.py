@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import pytest
 from ingest.loopback_answers import LoopbackData
 from ingest.loopback_api import LoopbackApi
 from tests.e2e.conftest import REPOSITORY, Shell, a_home
+from tests.test_docs import blocks
 from trendscript.demo.charts import make_categories, make_chart
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ _COUNTS = "select source, region_code, count(*) from processed.chart_entry group
 
 def _script() -> str:
     """The commands of README.md, but for `make`, whose targets call these."""
-    blocks = re.findall(r"^```sh\n(.*?)^```", (REPOSITORY / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
-    lines = [line for block in blocks for line in block.splitlines() if not line.startswith("make ")]
+    found = blocks((REPOSITORY / "README.md").read_text("utf-8"), "sh")
+    lines = [line for block in found for line in block.splitlines() if not line.startswith("make ")]
     assert "trendscript load" in lines
     return "\n".join(["set -euxo pipefail", *lines])
 
