@@ -56,6 +56,11 @@ class ErrorAnswer:
     reasons: frozenset[str]
     message: str
 
+    def without(self, key: str) -> ErrorAnswer:
+        """The same with "…" wherever it shows the key: Google's messages may name their caller by it."""
+        reasons = frozenset(reason.replace(key, "…") for reason in self.reasons)
+        return ErrorAnswer(self.http_status, reasons, self.message.replace(key, "…"))
+
 
 _KEY_REASONS = frozenset(
     {

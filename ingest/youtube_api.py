@@ -157,7 +157,7 @@ class YouTubeApi:
         try:
             page = request.execute()
         except HttpError as error:
-            answer = parse_error(error.status_code, error.content)
+            answer = parse_error(error.status_code, error.content).without(self._key)
             failure = to_failure(answer)
             if isinstance(failure, (KeyRefused, QuotaExceeded)):
                 self.ledger.close(failure)

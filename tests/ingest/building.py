@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+
+from ingest.loopback_answers import ApiAnswer
+
 
 def a_video_id(number: int) -> str:
     """The eleven characters of a made-up video."""
@@ -47,3 +51,11 @@ def a_channel(number: int) -> dict[str, Any]:
 def a_category(number: int, title: str) -> dict[str, Any]:
     """A videoCategories resource."""
     return {"kind": "youtube#videoCategory", "id": str(number), "snippet": {"title": title, "assignable": True}}
+
+
+def consumer_suspended(key: str) -> ApiAnswer:
+    """The answer to a key whose project Google has suspended, which it names by the key."""
+    details = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "CONSUMER_SUSPENDED"}]
+    message = f"Permission denied: Consumer 'api_key:{key}' has been suspended."
+    error = {"code": 403, "message": message, "status": "PERMISSION_DENIED", "details": details}
+    return ApiAnswer(403, orjson.dumps({"error": error}))

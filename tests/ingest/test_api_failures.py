@@ -15,6 +15,7 @@ from ingest.api_failures import (
     to_failure,
 )
 from ingest.loopback_answers import ApiAnswer, backend_error, bad_key, chart_not_found, error_answer, quota_exceeded
+from tests.ingest.building import consumer_suspended
 
 OLD_QUOTA = (
     b'{"error":{"errors":[{"domain":"youtube.quota","reason":"quotaExceeded","message":"The request cannot be '
@@ -73,3 +74,11 @@ def test_the_sentence_says_what_google_said() -> None:
     """Status, reason and Google's own message are in the text."""
     failure = to_failure(parse_error(400, error_answer(400, "invalidRegionCode", "Invalid region code.").body))
     assert "HTTP 400: invalidRegionCode: Invalid region code." in str(failure)
+
+
+def test_a_key_that_google_names_is_not_shown() -> None:
+    """A suspended caller is named by its key; the sentence has the rest of Google's words."""
+    answer = consumer_suspended("AIza-not-to-be-seen")
+    failure = to_failure(parse_error(answer.status, answer.body).without("AIza-not-to-be-seen"))
+    assert isinstance(failure, KeyRefused)
+    assert "CONSUMER_SUSPENDED: Permission denied: Consumer 'api_key:…' has been suspended." in str(failure)

@@ -8,7 +8,7 @@ import pytest
 
 from ingest.loopback_answers import ApiAnswer, backend_error, chart_not_found, quota_exceeded, rate_limited
 from ingest.loopback_api import Fault, LoopbackApi
-from tests.ingest.building import a_chart, a_chart_item, a_video_id
+from tests.ingest.building import a_chart, a_chart_item, a_video_id, consumer_suspended
 from tests.ingest.conftest import KEY, Run, Topics
 
 Command = Callable[..., Run]
@@ -225,6 +225,19 @@ def test_a_key_that_is_refused_ends_it_for_all_regions(
     assert "API_KEY_INVALID" in run.err
     assert len(api.requests) <= 4
     assert "wrong-key-123" not in run.out + run.err
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_key_that_google_names_is_not_shown(
+    api: LoopbackApi, trendscript: Command, contract_topics: list[str], form: list[str]
+) -> None:
+    """Google's words on a suspended key hold the key; the sentence and the report hold the words without it."""
+    assert contract_topics
+    api.faults.append(Fault(consumer_suspended(KEY)))
+    run = trendscript("ingest", "charts", "--region", "FR", "--region", "US", *form)
+    assert run.code == 78
+    assert "has been suspended" in run.err + run.out
+    assert KEY not in run.out + run.err
 
 
 def test_an_unreachable_api_is_named(
