@@ -1,4 +1,4 @@
-"""Connection options: a Java client.properties file goes in, kafka-python's options come out."""
+"""Connection options: a Java client.properties file goes in, options of kafka-python and of a Java client come out."""
 
 from __future__ import annotations
 
@@ -71,6 +71,43 @@ def client_options(bootstrap_servers: str, client_properties: Path | None) -> di
     if "request.timeout.ms" in properties:
         options["request_timeout_ms"] = int(properties["request.timeout.ms"])
     return options
+
+
+def java_properties(bootstrap_servers: str, client_properties: Path | None) -> dict[str, str]:
+    """The same connection as `client_options` makes, as properties of a Java client that runs in another program.
+
+    What `client_options` refuses is refused, and what it leaves out is left out: such a program has
+    settings of its own, which a file's `group.id` or `auto.offset.reset` must not change.
+    """
+    properties = {} if client_properties is None else _read_properties(client_properties)
+    kept = {"bootstrap.servers": bootstrap_servers or properties.get("bootstrap.servers", "")}
+    kept |= {name: value for name, value in properties.items() if name in {"client.id", "request.timeout.ms"}}
+    if client_properties is None:
+        return kept
+    _check_keys(properties, client_properties)
+    options = _security_options(properties, client_properties)
+    kept["security.protocol"] = options["security_protocol"]
+    if "sasl_mechanism" in options:
+        kept |= {"sasl.mechanism": options["sasl_mechanism"], "sasl.jaas.config": properties["sasl.jaas.config"]}
+    if "ssl_context" in options:
+        kept |= _java_ssl(properties)
+    return kept
+
+
+def _java_ssl(properties: dict[str, str]) -> dict[str, str]:
+    """Java takes a store for JKS unless its type is said, in capitals."""
+    found: dict[str, str] = {}
+    if location := _ca_file(properties):
+        found |= {"ssl.truststore.location": location, "ssl.truststore.type": "PEM"}
+    if certificates := properties.get("ssl.truststore.certificates"):
+        found |= {"ssl.truststore.certificates": certificates, "ssl.truststore.type": "PEM"}
+    if "ssl.keystore.location" in properties:
+        found |= {"ssl.keystore.location": properties["ssl.keystore.location"], "ssl.keystore.type": "PEM"}
+        if "ssl.key.password" in properties:
+            found["ssl.key.password"] = properties["ssl.key.password"]
+    if _any_host(properties):
+        found["ssl.endpoint.identification.algorithm"] = ""
+    return found
 
 
 def parse_properties(text: str) -> dict[str, str]:
@@ -153,6 +190,10 @@ def _ssl_context(properties: dict[str, str], path: Path) -> ssl.SSLContext:
             raise ClientPropertiesRefused(
                 path, f"{store} is of type {kind}; export it to PEM and set {store}.type=PEM."
             )
+    if _ca_file(properties) and properties.get("ssl.truststore.certificates"):
+        raise ClientPropertiesRefused(
+            path, "ssl.truststore.certificates and a file of certificates are both set; Java takes one of them."
+        )
     try:
         return _load_certificates(properties)
     except (OSError, ssl.SSLError) as error:
@@ -166,10 +207,19 @@ def _truststore_kind(properties: dict[str, str]) -> str:
 
 
 def _load_certificates(properties: dict[str, str]) -> ssl.SSLContext:
-    location = properties.get("ssl.truststore.location") or properties.get("ssl.ca.location")
-    context = ssl.create_default_context(cafile=location, cadata=properties.get("ssl.truststore.certificates"))
-    if properties.get("ssl.endpoint.identification.algorithm", "https") == "":
+    context = ssl.create_default_context(
+        cafile=_ca_file(properties), cadata=properties.get("ssl.truststore.certificates") or None
+    )
+    if _any_host(properties):
         context.check_hostname = False
     if "ssl.keystore.location" in properties:
         context.load_cert_chain(properties["ssl.keystore.location"], password=properties.get("ssl.key.password"))
     return context
+
+
+def _ca_file(properties: dict[str, str]) -> str | None:
+    return properties.get("ssl.truststore.location") or properties.get("ssl.ca.location") or None
+
+
+def _any_host(properties: dict[str, str]) -> bool:
+    return properties.get("ssl.endpoint.identification.algorithm", "https") == ""
