@@ -12,8 +12,6 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from spark_jobs.dead_letters import to_text
-
 if TYPE_CHECKING:
     from spark_jobs.dead_letters import DeadLetter
     from spark_jobs.report import TopicReport
@@ -22,6 +20,7 @@ _PREVIEW = 60
 _PIPE_WIDTH = 200
 _COUNTS = ("rows", "inserted", "updated", "unchanged", "stale", "duplicate", "deleted", "stubs")
 _RARE = ("deleted", "stubs")
+_LAYOUT = "\n\t"  # what may stay as it is in text that is shown whole
 
 
 class Progress:
@@ -103,7 +102,7 @@ def print_dead_letters(total: int, letters: list[DeadLetter]) -> None:
     for letter in letters:
         since = letter.first_seen_at.strftime("%Y-%m-%d %H:%M:%S")
         table.add_row(
-            *(Text(cell) for cell in (letter.identifier, letter.reason, letter.state, since, _preview(letter)))
+            *(Text(cell) for cell in (letter.identifier, _escape(letter.reason), letter.state, since, _preview(letter)))
         )
     console.print(table)
     console.print(f"{len(letters):,} of {total:,} shown. `trendscript dead-letters show ID` shows one whole.")
@@ -112,16 +111,15 @@ def print_dead_letters(total: int, letters: list[DeadLetter]) -> None:
 def _preview(letter: DeadLetter) -> str:
     if letter.value is None:
         return "(no value)"
-    text = letter.value[:_PREVIEW].decode("utf-8", "backslashreplace")
-    return "".join(mark if mark.isprintable() else "\N{REPLACEMENT CHARACTER}" for mark in text)
+    return _escape(letter.value[:_PREVIEW].decode("utf-8", "backslashreplace"))
 
 
 def print_dead_letter(letter: DeadLetter) -> None:
-    """Everything about one message; bytes that aren't text are shown escaped."""
+    """Everything about one message; what isn't text, or would act on the terminal, is shown escaped."""
     console = _console()
     for name, shown in letter.to_json().items():
         if name not in ("value", "key", "key_base64", "value_base64"):
-            console.print(Text(f"{name:18} {shown}"))
+            console.print(Text(f"{name:18} {_escape(str(shown), but=_LAYOUT)}"))
     console.print(Text(f"{'key':18} {_readable(letter.key)}"))
     console.print(Text(f"{'value':18} {_readable(letter.value)}"))
 
@@ -129,5 +127,11 @@ def print_dead_letter(letter: DeadLetter) -> None:
 def _readable(value: bytes | None) -> str:
     if value is None:
         return "(none)"
-    text = to_text(value)
-    return text if text is not None and text.isprintable() else value.decode("utf-8", "backslashreplace")
+    return _escape(value.decode("utf-8", "backslashreplace"), but=_LAYOUT)
+
+
+def _escape(text: str, *, but: str = "") -> str:
+    """Text from strangers, with escapes for every mark that a terminal may obey, or that can't be seen."""
+    return "".join(
+        mark if mark.isprintable() or mark in but else mark.encode("unicode_escape").decode("ascii") for mark in text
+    )
