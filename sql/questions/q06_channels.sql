@@ -56,7 +56,8 @@ title as (
         channel_title
     from processed.video
     where coalesce(channel_id, channel_title) is not null
-    order by coalesce(channel_id, channel_title) asc, captured_at desc
+    -- Videos of one reading can give a channel different titles: a tie must not be settled by chance.
+    order by coalesce(channel_id, channel_title) asc, captured_at desc, channel_title asc, channel_id asc
 )
 
 select

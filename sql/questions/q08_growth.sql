@@ -59,12 +59,15 @@ select
 from growth
 inner join processed.video as video on growth.video_id = video.video_id
 -- YouTube lets a Short be three minutes long.
-left join processed.metric_epoch as epoch
-    on
-        epoch.metric = 'view_count'
-        and (epoch.scope = 'all' or video.duration_seconds <= 180)
-        and growth.previous_at < epoch.effective_at
-        and growth.captured_at >= epoch.effective_at
+left join lateral (
+    select string_agg(metric_epoch.what_changed, ' ' order by metric_epoch.effective_at asc) as what_changed
+    from processed.metric_epoch
+    where
+        metric_epoch.metric = 'view_count'
+        and (metric_epoch.scope = 'all' or video.duration_seconds <= 180)
+        and growth.previous_at < metric_epoch.effective_at
+        and growth.captured_at >= metric_epoch.effective_at
+) as epoch on true
 order by views_per_hour desc nulls last, growth.video_id asc, growth.captured_at asc;
 
 comment on view trusted.q08_growth is

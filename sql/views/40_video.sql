@@ -20,7 +20,13 @@ with counted as (
 latest as (
     select distinct on (video_id) *
     from counted
-    order by video_id asc, captured_at desc
+    -- Charts of two regions can be read at the same time with different counts: a tie must not be settled by chance.
+    order by
+        video_id asc,
+        captured_at desc,
+        view_count desc nulls last,
+        like_count desc nulls last,
+        comment_count desc nulls last
 ),
 
 absence as (

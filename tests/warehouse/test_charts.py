@@ -223,6 +223,19 @@ def test_growth_over_a_change_of_views_says_so(cursor: RealDictCursor) -> None:
     assert all((row["what_changed"] is not None) == row["crosses"] for row in found)
 
 
+def test_growth_over_two_changes_of_views_is_one_row(cursor: RealDictCursor) -> None:
+    """A Short that was not seen from before March 2025 until after August 2026 crosses both, told in their order."""
+    add_video(cursor, "short", duration_seconds=40)
+    for month in ((2025, 3), (2026, 9)):
+        add_reading(cursor, datetime(*month, 1, tzinfo=UTC), ["short"])
+    [growth] = read_rows(cursor, "select crosses_metric_epoch as crosses, what_changed from trusted.q08_growth")
+    assert growth["crosses"]
+    assert growth["what_changed"] == (
+        "Views of Shorts count every start and replay, with no minimum watch time. "
+        "Public views of every format are counted when playback starts."
+    )
+
+
 def test_growth_takes_looks_at_a_video_as_a_series_of_its_own(cursor: RealDictCursor) -> None:
     """They have no region, and do not mix with the charts' readings between them."""
     add_video(cursor, "a")

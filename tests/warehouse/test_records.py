@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.warehouse.conftest import read_rows
 from tests.warehouse.rows import add, add_reading, add_video, day
 
@@ -32,6 +34,30 @@ def test_a_videos_counts_are_the_newest_from_chart_or_look(cursor: RealDictCurso
         ("look", 300, day(3)),
         ("never", None, None),
     ]
+
+
+@pytest.mark.parametrize("regions", [("DE", "FR", "US"), ("US", "FR", "DE")])
+def test_counts_of_one_moment_are_the_same_in_any_order(cursor: RealDictCursor, regions: tuple[str, ...]) -> None:
+    """Charts of several regions at one time: the most views, whichever came first; a hidden count goes last."""
+    views = {"DE": 100, "FR": 300, "US": None}
+    for region in regions:
+        add_reading(cursor, day(2), ["v"], region=region, views=views[region])
+    cursor.execute("update processed.chart_entry set like_count = coalesce(7 - view_count / 100, 9)")
+    found = read_rows(cursor, "select view_count, like_count from trusted.video")
+    assert [tuple(row.values()) for row in found] == [(300, 4)]
+
+
+@pytest.mark.parametrize("titles", [("After", "Before"), ("Before", "After")])
+def test_a_channels_title_of_one_moment_is_the_same_in_any_order(
+    cursor: RealDictCursor, titles: tuple[str, ...]
+) -> None:
+    """Two videos of one reading give their channel different titles; the views agree on one of them."""
+    for title in titles:
+        add_video(cursor, f"of {title}", channel_id="C", channel_title=title, captured_at=day(1))
+    add_reading(cursor, day(1), ["of After", "of Before"])
+    answers = read_rows(cursor, "select distinct channel_title from trusted.q06_channels")
+    assert answers == [{"channel_title": "After"}]
+    assert read_rows(cursor, "select title from trusted.channel") == [{"title": "After"}]
 
 
 def test_a_category_has_its_newest_title_of_any_region(cursor: RealDictCursor) -> None:
