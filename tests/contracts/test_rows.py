@@ -265,7 +265,11 @@ FULL = a_chart_message(
 
 
 @given(st.sampled_from(places(FULL)), anything, st.booleans())
-def test_anything_anywhere_is_rows_or_a_reason(place: tuple[str, ...], value: Any, escaped: bool) -> None:  # noqa: FBT001
+def test_anything_anywhere_is_rows_or_a_reason(
+    place: tuple[str, ...],
+    value: Any,
+    escaped: bool,  # noqa: FBT001  (drawn like the others)
+) -> None:
     """Any JSON, and some that only looks like it, in any place of a message: never an exception, never another code."""
     text = json.dumps(put(FULL, place, value), ensure_ascii=escaped).encode("utf-8", "surrogatepass")
     found = MessageReader(TRENDING).read(text)

@@ -31,7 +31,7 @@ def load_contract(topic: str) -> Contract:
     Raises ContractNotFound when there is none, ContractRefused when it can't be understood.
     """
     # Executors import this package and read no document; what reads YAML takes them half a second.
-    from trendscript.contracts.document import parse_contract  # noqa: PLC0415
+    from trendscript.contracts.document import parse_contract  # noqa: PLC0415  (see above)
 
     document = _folder() / f"{topic}.yaml"
     if topic not in topics():
