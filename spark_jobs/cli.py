@@ -37,7 +37,10 @@ def load(
         bool, typer.Option("--dry-run", help="Show what the next batch would do, then undo it: nothing is written.")
     ] = False,
     max_messages: Annotated[
-        int | None, typer.Option("--max-messages", min=1, help="Most messages a batch [default: 500000].")
+        int | None,
+        typer.Option(
+            "--max-messages", min=1, help="Most messages a batch; 500,000 unless LOAD_MAX_MESSAGES says else."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document to standard output.")] = False,
 ) -> None:
@@ -79,6 +82,7 @@ def run(
                 if busy.stuck:
                     failures.append(busy)
             except TrendscriptError as failure:
+                reports.append(TopicReport(contract.topic, (), note=str(failure)))
                 failures.append(failure)
     return reports, max(failures, key=lambda failure: failure.exit_code, default=None)
 
@@ -180,5 +184,4 @@ def main(arguments: list[str]) -> NoReturn:
     """Run `load` alone, as `spark-submit spark_jobs/load.py [TOPIC]... [OPTIONS]` does."""
     app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
     app.command()(load)
-    configure_logging(read_settings().log_level)
-    run_app(app, arguments, "load.py")
+    run_app(app, arguments, "load.py", prepare=lambda: configure_logging(read_settings().log_level))

@@ -41,6 +41,11 @@ class TableCounts:
                 "Nothing was written. This breaks the loader's promise; keep its log and report it."
             )
 
+    def check_staged(self, table: str, enforced: int) -> None:
+        """Raises CountsDisagree unless every row that the contract gave was staged."""
+        if self.rows != enforced:
+            raise CountsDisagree(f"{table}: the contract gave {enforced} rows, {self.rows} were staged")
+
 
 @dataclass(frozen=True, slots=True)
 class MessageCounts:

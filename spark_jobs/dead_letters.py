@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import base64
 import re
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from spark_jobs.failures import database_failures
 from trendscript.errors import UsageError
 from trendscript.postgres import connect
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
+
+    from psycopg2.extensions import cursor as Cursor  # noqa: N812  (psycopg2 spells its classes small)
 
 _COLUMNS = """
     topic, partition, "offset", reason, state, batch_id, first_seen_at, message_timestamp,
@@ -73,10 +77,7 @@ def find_dead_letters(dsn: str, *, topic: str | None, state: str, limit: int) ->
     """How many there are, and the newest of them."""
     where = "where (%(topic)s is null or topic = %(topic)s) and (%(state)s = 'all' or state = %(state)s)"
     values = {"topic": topic, "state": state, "limit": limit}
-    with (
-        closing(connect(dsn, application_name="trendscript dead-letters")) as connection,
-        connection.cursor() as cursor,
-    ):
+    with _cursor(dsn) as cursor:
         cursor.execute(f"select count(*) from pipeline.dead_letter {where}", values)  # noqa: S608  (text from here)
         ((total,),) = cursor.fetchall()
         cursor.execute(
@@ -95,10 +96,7 @@ def read_dead_letter(dsn: str, identifier: str) -> DeadLetter:
     place = _IDENTIFIER.match(identifier)
     if not place:
         raise DeadLetterNotFound(f"{identifier!r} is no dead letter's id; it reads TOPIC/PARTITION/OFFSET.")
-    with (
-        closing(connect(dsn, application_name="trendscript dead-letters")) as connection,
-        connection.cursor() as cursor,
-    ):
+    with _cursor(dsn) as cursor:
         cursor.execute(
             f"select {_COLUMNS} from pipeline.dead_letter "  # noqa: S608  (text from here)
             'where topic = %s and partition = %s and "offset" = %s order by first_seen_at desc limit 1',
@@ -110,6 +108,16 @@ def read_dead_letter(dsn: str, identifier: str) -> DeadLetter:
             f"No message {identifier} is in quarantine. `trendscript dead-letters list` shows all."
         )
     return _to_letter(found)
+
+
+@contextmanager
+def _cursor(dsn: str) -> Iterator[Cursor]:
+    with (
+        database_failures("quarantine"),
+        closing(connect(dsn, application_name="trendscript dead-letters")) as connection,
+        connection.cursor() as cursor,
+    ):
+        yield cursor
 
 
 def _to_letter(found: tuple[Any, ...]) -> DeadLetter:

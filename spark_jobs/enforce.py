@@ -45,6 +45,7 @@ class Enforced:
     """What became of a batch: `rows` by table name (only tables that got any), and the rejected messages."""
 
     read: int
+    accepted: int
     rows: dict[str, pa.RecordBatch]
     rejects: pa.RecordBatch
 
@@ -67,15 +68,17 @@ class Enforcer:
         """Sort a batch's messages into rows and rejects; each message ends in exactly one of the two."""
         rows: list[list[tuple[Any, ...]]] = [[] for _ in self._tables]
         rejected: list[tuple[int, str]] = []
+        accepted = 0
         values, offsets = batch.column("value").to_pylist(), batch.column("offset").to_pylist()
         for number, (value, offset) in enumerate(zip(values, offsets, strict=True)):
             outcome = self._reader.read(value)
             if isinstance(outcome, Rejected):
                 rejected.append((number, outcome.reason))
             else:
+                accepted += 1
                 for table_rows, found in zip(rows, outcome, strict=True):
                     table_rows.extend((*row, offset) for row in found)
-        return Enforced(len(values), self._to_batches(rows), _to_rejects(batch, rejected))
+        return Enforced(len(values), accepted, self._to_batches(rows), _to_rejects(batch, rejected))
 
     def _to_batches(self, rows: list[list[tuple[Any, ...]]]) -> dict[str, pa.RecordBatch]:
         return {

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import orjson
+import psycopg2
 from adbc_driver_manager import Error
 
 from trendscript.errors import NeedsAPerson, ServerUnreachable, TrendscriptError, TryAgainLater
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 # SQLSTATE classes of failures that pass: connection, rollback, resources, operator intervention, lock not available.
 _PASSING = ("08", "40", "53", "57", "55P03")
+# libpq's words where it carries no SQLSTATE: while connecting.
+_REFUSALS = ("authentication failed", "no password supplied", "pg_hba.conf", "does not exist", "permission denied")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +52,29 @@ def to_failure(error: Exception) -> RangeFailure | None:
     if isinstance(error, Error):
         state = error.sqlstate or ""
         # Without an SQLSTATE the connection is lost and the outcome unknown until the ledger has been read.
-        passing = not state.strip("\0") or state.startswith(_PASSING)
+        passing = _is_passing(state.strip("\0"), str(error))
         return RangeFailure(f"Postgres: {str(error).strip()}", passing, 75 if passing else 78)
     if isinstance(error, TrendscriptError):
         passing = isinstance(error, ServerUnreachable | TryAgainLater)
         return RangeFailure(str(error), passing, error.exit_code)
     return None
+
+
+def _is_passing(state: str, text: str) -> bool:
+    """Whether the same may pass a moment later. A refused login comes without an SQLSTATE, and never does."""
+    return state.startswith(_PASSING) if state else not any(words in text for words in _REFUSALS)
+
+
+@contextmanager
+def database_failures(topic: str) -> Iterator[None]:
+    """Turn what Postgres says to the driver into LoadInterrupted, when it passes, or RangeRefused."""
+    try:
+        yield
+    except psycopg2.Error as error:
+        text = f"{topic}: Postgres: {' '.join(str(error).split())}"
+        if _is_passing(error.pgcode or "", str(error)):
+            raise LoadInterrupted(f"{text} — what was committed is kept; run it again.") from error
+        raise RangeRefused(text) from error
 
 
 def raise_failures(topic: str, failures: dict[int, RangeFailure]) -> None:

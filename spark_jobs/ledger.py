@@ -6,6 +6,7 @@ Runs on the driver. A plan is durable before anything is read, so that a batch i
 from __future__ import annotations
 
 import getpass
+import os
 import socket
 import time
 from dataclasses import dataclass
@@ -114,6 +115,8 @@ def save_new_positions(cursor: Cursor, identity: TopicIdentity, positions: dict[
 
 def save_plan(cursor: Cursor, identity: TopicIdentity, contract: Contract, ranges: tuple[OffsetRange, ...]) -> Batch:
     """Write a batch and its ranges. The caller commits."""
+    # One planner at a time takes a number; topics planned in one millisecond would else take the same.
+    cursor.execute("select pg_advisory_xact_lock(hashtext('trendscript batch id'))")
     # A database restored from a backup must not use a batch id again: Delta would skip the batch as already written.
     cursor.execute("select coalesce(max(batch_id), 0) from pipeline.batch")
     batch_id = max(_one(cursor)[0] + 1, time.time_ns() // 1_000_000)
@@ -130,7 +133,7 @@ def save_plan(cursor: Cursor, identity: TopicIdentity, contract: Contract, range
             identity.cluster_id,
             contract.version,
             __version__,
-            f"{getpass.getuser()}@{socket.gethostname()}",
+            _requester(),
         ],
     )
     cursor.executemany(
@@ -138,6 +141,15 @@ def save_plan(cursor: Cursor, identity: TopicIdentity, contract: Contract, range
         [(batch_id, found.partition, found.from_offset, found.until_offset) for found in ranges],
     )
     return Batch(batch_id, identity.topic, identity.topic_id, "load", ranges)
+
+
+def _requester() -> str:
+    """Who asks for a batch; a container's user may have no name."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = f"uid {os.getuid()}"
+    return f"{user}@{socket.gethostname()}"
 
 
 def end_older_attempts(cursor: Cursor, batch_id: int) -> None:

@@ -1,6 +1,6 @@
 """The load job: a topic's waiting messages go into their tables, each in exactly one outcome.
 
-Runs as `trendscript load` and as `spark-submit spark_jobs/load.py [TOPIC...]` on any master.
+Runs as `trendscript load` and as `spark-submit spark_jobs/load.py [TOPIC]...`.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 import structlog
-from pyspark.errors import PySparkException, PythonException
+from py4j.protocol import Py4JError
+from pyspark.errors import AnalysisException, PySparkException, PythonException
 
 from spark_jobs import ledger
 from spark_jobs.batch import Batch, OffsetRange, RangeTask
 from spark_jobs.bronze import append_to_bronze
 from spark_jobs.connection import without_password
-from spark_jobs.failures import LoadInterrupted, RangeFailure, raise_failures
+from spark_jobs.failures import LoadInterrupted, RangeFailure, database_failures, raise_failures
 from spark_jobs.lease import take_lease
 from spark_jobs.load_range import range_loader
 from spark_jobs.messages import read_messages
@@ -29,12 +30,14 @@ from spark_jobs.silver import append_to_silver
 from spark_jobs.statements import merge_order, table_statements
 from spark_jobs.topic_state import read_topic_state
 from trendscript.contracts import load_contracts
+from trendscript.errors import ServerUnreachable, TryAgainLater
 from trendscript.postgres import connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2 spells its classes small)
     from pyspark.sql import DataFrame, Row, SparkSession
 
     from spark_jobs.topic_state import TopicState
@@ -72,7 +75,7 @@ def load_topic(job: LoadJob, contract: Contract) -> TopicReport:
     Raises TopicBusy, LeaseLost, LoadInterrupted (try again) or what `plan_batch` refuses (a person decides).
     """
     batches: list[BatchReport] = []
-    with take_lease(job.dsn, contract.topic) as lease:
+    with database_failures(contract.topic), take_lease(job.dsn, contract.topic) as lease:
         ends = job.topic_state(contract.topic).end
         while True:
             lease.check()
@@ -87,25 +90,33 @@ def load_topic(job: LoadJob, contract: Contract) -> TopicReport:
 
 
 def _load_next_batch(job: LoadJob, contract: Contract, ends: dict[int, int]) -> BatchReport | None:
-    """Plan and load one batch; a passing fault resumes it a few times, waiting longer each time."""
-    for attempt in range(1, _ATTEMPTS + 1):
-        seconds: dict[str, float] = {}
-        with _timed(job, contract.topic, "plan", seconds):
-            batch = _plan(job, contract, ends)
-        if batch is None:
-            return None
+    """Plan and load one batch; after a passing fault it is resumed a few times, waiting longer each time."""
+    for attempt in range(1, _ATTEMPTS):
         try:
-            return _load_batch(job, contract, batch, seconds)
-        except LoadInterrupted:
-            if attempt == _ATTEMPTS:
-                raise
+            return _plan_and_load(job, contract, ends)
+        except (TryAgainLater, ServerUnreachable) as failure:
+            _log.warning("batch_interrupted", topic=contract.topic, attempt=attempt, cause=str(failure))
             time.sleep(job.retry_seconds * 2 ** (attempt - 1))
-    return None
+    return _plan_and_load(job, contract, ends)
 
 
-def _plan(job: LoadJob, contract: Contract, ends: dict[int, int]) -> Batch | None:
-    with closing(connect(job.dsn, application_name=f"trendscript plan {contract.topic}")) as connection:
-        return plan_batch(connection, contract, lambda: job.topic_state(contract.topic), ends, job.max_messages)
+def _plan_and_load(job: LoadJob, contract: Contract, ends: dict[int, int]) -> BatchReport | None:
+    seconds: dict[str, float] = {}
+    with _timed(job, contract.topic, "plan", seconds), _connected(job, f"plan {contract.topic}") as connection:
+        batch = plan_batch(connection, contract, lambda: job.topic_state(contract.topic), ends, job.max_messages)
+    return None if batch is None else _load_batch(job, contract, batch, seconds)
+
+
+@contextmanager
+def _connected(job: LoadJob, purpose: str) -> Iterator[Connection]:
+    """A connection of the driver's, which waits for no lock for ever. Raises LoadInterrupted or RangeRefused."""
+    with (
+        database_failures(purpose),
+        closing(connect(job.dsn, application_name=f"trendscript {purpose}")) as connection,
+    ):
+        with connection, connection.cursor() as cursor:
+            cursor.execute("set lock_timeout = '60s'")
+        yield connection
 
 
 def _load_batch(job: LoadJob, contract: Contract, batch: Batch, seconds: dict[str, float]) -> BatchReport:
@@ -157,7 +168,7 @@ def _range_task(job: LoadJob, contract: Contract, batch: Batch, *, dry_run: bool
 
 def _finish(job: LoadJob, batch: Batch, empty: list[OffsetRange], seconds: dict[str, float]) -> BatchReport:
     """Close what held no message, and the batch with it; report what its transactions counted."""
-    with closing(connect(job.dsn, application_name=f"trendscript finish {batch.topic}")) as connection:
+    with _connected(job, f"finish {batch.topic}") as connection:
         with connection, connection.cursor() as cursor:
             for offset_range in empty:
                 ledger.close_empty_range(cursor, batch, offset_range)
@@ -176,7 +187,7 @@ def rehearse_topic(job: LoadJob, contract: Contract) -> TopicReport:
     """
     seconds: dict[str, float] = {}
     state = job.topic_state(contract.topic)
-    with closing(connect(job.dsn, application_name=f"trendscript dry run of {contract.topic}")) as connection:
+    with _connected(job, f"dry run of {contract.topic}") as connection:
         batch = rehearse_plan(connection, state, job.max_messages)
     if batch is None or not batch.ranges:
         return TopicReport(contract.topic, ())
@@ -202,9 +213,9 @@ def _spark_failures(job: LoadJob, batch: Batch) -> Iterator[None]:
     """Find out what is behind a failed Spark job: offsets gone, another topic, or a fault that may pass."""
     try:
         yield
-    except PythonException:
-        raise
-    except PySparkException as error:
+    except (PythonException, AnalysisException):
+        raise  # neither passes by itself
+    except (PySparkException, Py4JError) as error:  # what PySpark can't classify stays Py4J's
         state = job.topic_state(batch.topic)
         if state.identity.topic_id != batch.topic_id:
             raise TopicRecreated(batch.topic, batch.topic_id, state.identity.topic_id) from error

@@ -15,7 +15,7 @@ from spark_jobs.load_range import split_by_partition
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame, Row, SparkSession
 
     from trendscript.contracts.model import Contract, Table
 
@@ -71,30 +71,38 @@ def silver_path(lake: str, contract: Contract, table: Table) -> str:
 
 
 def append_to_silver(spark: SparkSession, contract: Contract, lake: str) -> None:
-    """Append the rows of every bronze batch that silver lacks, table by table; a crash between is made up next time.
+    """Append the rows of every bronze batch that silver lacks, batch by batch; a crash between is made up next time.
 
-    Silver keeps every version that was accepted; the newest of a key is what Postgres has.
+    Silver keeps every version that was accepted; the newest of a key is what Postgres has. A message that
+    bronze holds twice, as after a database was restored, gives rows once.
     """
     if not DeltaTable.isDeltaTable(spark, bronze_path(lake, contract.topic)):
         return
     bronze = spark.read.format("delta").load(bronze_path(lake, contract.topic))
     for table in contract.tables:
-        _append_table(spark, bronze, contract, table, silver_path(lake, contract, table))
+        path = silver_path(lake, contract, table)
+        last = _last_batch(spark, path)
+        waiting = bronze.filter(F.col("batch_id") > last).select("batch_id", "topic_id").distinct().sort("batch_id")
+        for batch in waiting.collect():
+            rows = parse_messages(_new_messages(bronze, batch["batch_id"]), contract, table)
+            _append_rows(rows, batch, f"{contract.topic}:silver:{table.name}", path)
 
 
-def _append_table(spark: SparkSession, bronze: DataFrame, contract: Contract, table: Table, path: str) -> None:
-    last = _last_batch(spark, path)
-    newest = bronze.agg(F.max("batch_id")).first()
-    if newest is None or newest[0] is None or newest[0] <= last:
-        return
-    waiting = bronze.filter(F.col("batch_id") > last).dropDuplicates(["topic_id", "partition", "offset"])
+def _new_messages(bronze: DataFrame, batch_id: int) -> DataFrame:
+    """Messages of a batch that no earlier batch holds."""
+    place = ["topic_id", "partition", "offset"]
+    earlier = bronze.filter(F.col("batch_id") < batch_id).select(*place)
+    return bronze.filter(F.col("batch_id") == batch_id).dropDuplicates(place).join(earlier, place, how="left_anti")
+
+
+def _append_rows(rows: DataFrame, batch: Row, transaction: str, path: str) -> None:
     (
-        parse_messages(waiting, contract, table)
-        .withColumn("batch_id", F.lit(newest[0]).cast("bigint"))
+        rows.withColumn("topic_id", F.lit(batch["topic_id"]))
+        .withColumn("batch_id", F.lit(batch["batch_id"]).cast("bigint"))
         .write.format("delta")
         .mode("append")
-        .option("txnAppId", f"{contract.topic}:silver:{table.name}")
-        .option("txnVersion", str(newest[0]))
+        .option("txnAppId", transaction)
+        .option("txnVersion", str(batch["batch_id"]))
         .save(path)
     )
 

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from kafka import IsolationLevel, KafkaAdminClient, TopicPartition
+from kafka import IsolationLevel, KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.admin import OffsetSpec
 
-from trendscript.kafka import TopicMissing, client_options
-from trendscript.kafka.failures import kafka_failures
+from trendscript.errors import TryAgainLater
+from trendscript.kafka import client_options
+from trendscript.kafka.failures import check_described, kafka_failures
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from spark_jobs.batch import OffsetRange
+
+
+_SETTLE_SECONDS = 60
+
+
+class OffsetsUnsettled(TryAgainLater):
+    """Raised when the brokers don't tell in time whether offsets hold messages."""
+
+    def __init__(self, topic: str, within: OffsetRange) -> None:
+        self.topic, self.within = topic, within
+        super().__init__(f"{topic}: the brokers did not tell within a minute whether messages stand in {within}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +68,37 @@ def read_topic_identity(topic: str, bootstrap_servers: str, client_properties: P
         return _describe(admin, topic)[0]
 
 
+def has_visible_message(
+    topic: str, within: OffsetRange, bootstrap_servers: str, client_properties: Path | None
+) -> bool:
+    """Whether a `read_committed` reader finds a message in the range; transaction markers are none.
+
+    Raises OffsetsUnsettled when the brokers don't answer within a minute, BrokerUnreachable or BrokerRefused.
+    """
+    options = client_options(bootstrap_servers, client_properties)
+    partition = TopicPartition(topic, within.partition)
+    deadline = time.monotonic() + _SETTLE_SECONDS
+    with kafka_failures(options), closing(_reader(options)) as consumer:
+        consumer.assign([partition])
+        consumer.seek(partition, within.from_offset)
+        while consumer.position(partition) < within.until_offset:
+            found = consumer.poll(timeout_ms=500, max_records=1).get(partition, [])
+            if found:
+                return bool(found[0].offset < within.until_offset)
+            if time.monotonic() > deadline:
+                raise OffsetsUnsettled(topic, within)
+    return False
+
+
+def _reader(options: dict[str, Any]) -> KafkaConsumer:
+    return KafkaConsumer(
+        **options, isolation_level="read_committed", enable_auto_commit=False, auto_offset_reset="none"
+    )
+
+
 def _describe(admin: KafkaAdminClient, topic: str) -> tuple[TopicIdentity, list[int]]:
     (description,) = admin.describe_topics([topic])
-    if description["error_code"]:
-        raise TopicMissing([topic])
+    check_described(description)
     cluster = admin.describe_cluster()["cluster_id"]
     partitions = sorted(partition["partition_index"] for partition in description["partitions"])
     return TopicIdentity(topic, cluster, str(description["topic_id"])), partitions

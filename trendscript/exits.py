@@ -10,26 +10,25 @@ import typer
 from trendscript.errors import TrendscriptError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-_INTERRUPTED = 130
+    from collections.abc import Callable, Sequence
 
 
-def run_app(app: typer.Typer, arguments: Sequence[str], name: str) -> NoReturn:
-    """Run the command that the arguments name, and end the process. `--debug` anywhere shows a failure's traceback."""
+def run_app(
+    app: typer.Typer, arguments: Sequence[str], name: str, *, prepare: Callable[[], None] = lambda: None
+) -> NoReturn:
+    """Run `prepare` and the command that the arguments name, and end the process.
+
+    `--debug` anywhere shows a failure's traceback. Ctrl-C ends with 130; what was committed is kept.
+    """
     debug = "--debug" in arguments
     try:
+        prepare()
         app(args=[argument for argument in arguments if argument != "--debug"], prog_name=name)
     except TrendscriptError as failure:
         if debug:
             raise
         typer.echo(f"{name}: {failure}", err=True)
         sys.exit(failure.exit_code)
-    except KeyboardInterrupt:
-        typer.echo(f"{name}: stopped; what was committed is kept.", err=True)
-        sys.exit(_INTERRUPTED)
-    except BrokenPipeError:
-        sys.exit(0)
     except Exception as bug:
         if debug:
             raise

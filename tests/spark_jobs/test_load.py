@@ -368,3 +368,20 @@ def test_two_planners_at_once_end_with_one_plan(loading: Loading) -> None:
     assert len({batch and batch.batch_id for batch in batches}) == 1
     assert loading.query("select count(*) from pipeline.batch") == [(1,)]
     assert loading.load().messages.accepted == 4
+
+
+def test_messages_that_expire_while_they_are_read_are_named(loading: Loading, kafka_admin: KafkaAdminClient) -> None:
+    """Spark's own failure is traced to its cause: the offsets that Kafka deleted since the plan."""
+    loading.publish(*(a_chart_message(a_video_id(number)) for number in range(4)), key=b"same")
+    ends = loading.job.topic_state(loading.topic).end
+
+    def delete_before_reading(_topic: str, step: str) -> None:
+        if step == "bronze":
+            kafka_admin.delete_records(
+                {TopicPartition(loading.topic, partition): end for partition, end in ends.items() if end}
+            )
+
+    with pytest.raises(OffsetsExpired, match="offsets 0 to 3"):
+        loading.load(on_step=delete_before_reading)
+
+    assert loading.query("select count(*) from processed.chart_entry") == [(0,)]

@@ -11,14 +11,16 @@ import orjson
 import psycopg2
 import pyarrow as pa
 import pytest
+from kafka import KafkaProducer
 
 from spark_jobs import ledger
 from spark_jobs.batch import Batch, OffsetRange, RangeTask
 from spark_jobs.load_range import range_loader, split_by_partition
 from spark_jobs.statements import merge_order, table_statements
-from spark_jobs.topic_state import TopicIdentity, read_topic_identity
+from spark_jobs.topic_state import TopicIdentity, read_topic_identity, read_topic_state
 from tests.builders import a_bare_chart_message, a_chart_message, a_raw_batch, query, read_versions, to_bytes
 from trendscript.contracts import load_contract, load_contracts
+from trendscript.kafka import Message, publish
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -56,11 +58,23 @@ class Planned:
 def planned(stack: Stack, database: str, make_topic: MakeTopic) -> Planned:
     """A planned batch, nothing of it loaded."""
     contract = replace(load_contract("youtube_trending"), topic=make_topic("charts", partitions=2))
+    fill_with_unseen_messages(stack.bootstrap_servers, contract.topic)
     identity = read_topic_identity(contract.topic, stack.bootstrap_servers, None)
     batch = save_plan(database, identity)
     order = merge_order(load_contracts().values())
     tables = tuple(table_statements(contract, order))
     return Planned(RangeTask(batch, contract, tables, database, stack.bootstrap_servers, None), database)
+
+
+def fill_with_unseen_messages(bootstrap_servers: str, topic: str) -> None:
+    """Ten offsets a partition that no reader sees: nine messages of an aborted transaction, and its marker."""
+    with closing(KafkaProducer(bootstrap_servers=bootstrap_servers, transactional_id=topic, acks="all")) as producer:
+        producer.init_transactions()
+        producer.begin_transaction()
+        for number in range(18):
+            producer.send(topic, b"unseen", partition=number % 2)
+        producer.flush()
+        producer.abort_transaction()
 
 
 def save_plan(dsn: str, identity: TopicIdentity, *, begin: int = 0) -> Batch:
@@ -74,7 +88,7 @@ def save_plan(dsn: str, identity: TopicIdentity, *, begin: int = 0) -> Batch:
 
 def test_a_range_moves_rows_rejects_and_position_together(planned: Planned) -> None:
     """Four messages of ten offsets: two rows' worth, two rejects, six offsets without a message."""
-    outcomes = planned.load(a_raw_batch(MESSAGES[:2]), a_raw_batch(MESSAGES[2:], first_offset=7))
+    outcomes = planned.load(a_raw_batch(MESSAGES[:2]), a_raw_batch(MESSAGES[2:], first_offset=8))
     assert outcomes == [(0, "committed", {})]
     assert query(planned.dsn, "select video_id, title from processed.video order by 1") == [
         ("a" * 11, "A title"),
@@ -87,7 +101,7 @@ def test_a_range_moves_rows_rejects_and_position_together(planned: Planned) -> N
     ]
     assert found == [
         (1, "bad_unicode", b"\xff{", b"key", planned.task.batch.batch_id),
-        (7, "tombstone", None, b"key", planned.task.batch.batch_id),
+        (8, "tombstone", None, b"key", planned.task.batch.batch_id),
     ]
     assert planned.positions() == [(0, 10), (1, 0)]
     counts = "select partition, read, accepted, quarantined, skipped, tables from pipeline.batch_range"
@@ -96,6 +110,39 @@ def test_a_range_moves_rows_rejects_and_position_together(planned: Planned) -> N
     assert tables["processed.video"] == {
         "rows": 1, "inserted": 1, "updated": 0, "unchanged": 0, "stale": 0, "duplicate": 0, "deleted": 0, "stubs": 1
     }  # fmt: skip
+
+
+def test_a_reading_that_was_cut_off_is_rolled_back(planned: Planned, stack: Stack) -> None:
+    """When messages follow that did not come, the stream ended early: nothing is written, and it may pass."""
+    contract = planned.task.contract
+    values = [Message(contract.topic, b"same", value) for value in MESSAGES * 6]
+    publish(values, bootstrap_servers=stack.bootstrap_servers, client_properties=None)
+    ends = read_topic_state(contract.topic, stack.bootstrap_servers, None).end
+    partition = max(ends, key=ends.__getitem__)
+    ranges = tuple(replace(found, until_offset=ends[found.partition]) for found in planned.task.batch.ranges)
+    before = planned.state()
+
+    ((_, status, failure),) = planned.load(
+        a_raw_batch(MESSAGES, partition=partition), batch=replace(planned.task.batch, ranges=ranges)
+    )
+
+    assert (status, failure["passing"]) == ("failed", True)
+    assert "reading ended at offset 4" in failure["text"]
+    assert planned.state() == before
+
+
+def test_a_dead_letter_that_is_accepted_later_is_closed_with_its_rows(planned: Planned) -> None:
+    """In the transaction that loads it; one that is refused again is open again."""
+    planned.load(a_raw_batch([b"{broken", b"{broken"]))
+    letters = 'select "offset", state, closed_by_batch is null from pipeline.dead_letter order by 1'
+    assert query(planned.dsn, letters) == [(0, "open", True), (1, "open", True)]
+    query(planned.dsn, "update pipeline.batch set state = 'committed', committed_at = now()")
+    identity = TopicIdentity(planned.task.contract.topic, "", planned.task.batch.topic_id)
+    again = replace(save_plan(planned.dsn, identity), kind="replay")
+
+    planned.load(a_raw_batch([to_bytes(a_chart_message("c" * 11)), b"{broken"]), batch=again)
+
+    assert query(planned.dsn, letters) == [(0, "closed", False), (1, "open", True)]
 
 
 def test_a_committed_range_is_left_as_it_is(planned: Planned) -> None:

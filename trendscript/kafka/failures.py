@@ -34,6 +34,15 @@ class TopicMissing(NeedsAPerson):
         super().__init__(f"The Kafka {what} not exist. Run `trendscript migrate`, which creates the topics.")
 
 
+def check_described(description: dict[str, Any]) -> None:
+    """Raise what a topic's description says of it: TopicMissing, or the client's error for any other trouble."""
+    code = description["error_code"]
+    if code == errors.UnknownTopicOrPartitionError.errno:
+        raise TopicMissing([description["name"]])
+    if code:
+        raise errors.for_code(code)(description["name"])
+
+
 class MessageTooLarge(InputRefused):
     """Raised when a message is past the limit of its topic; nothing of that message is sent."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kafka import KafkaAdminClient, errors
 
 from trendscript.kafka.client_properties import client_options
-from trendscript.kafka.failures import TopicMissing, kafka_failures
+from trendscript.kafka.failures import TopicMissing, check_described, kafka_failures
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -59,8 +59,15 @@ def to_topic_options(contract: Contract) -> dict[str, Any]:
 
 
 def _missing_topics(admin: KafkaAdminClient, topics: Collection[str]) -> set[str]:
-    found = {topic["name"] for topic in admin.describe_topics(list(topics)) if not topic["error_code"]}
-    return set(topics) - found
+    missing = set()
+    for description in admin.describe_topics(list(topics)):
+        try:
+            check_described(description)
+        except TopicMissing:
+            missing.add(description["name"])
+        except errors.LeaderNotAvailableError:
+            continue  # it was created a moment ago
+    return missing
 
 
 def _create_topic(admin: KafkaAdminClient, topic: str, options: dict[str, Any]) -> bool:
