@@ -53,7 +53,7 @@ def print_reports(reports: list[TopicReport], *, dry_run: bool) -> None:
     """A line a topic and a row a table: what became of every message and row."""
     console = _console()
     for report in reports:
-        console.print(Text(_sentence(report, "would be " if dry_run else "")))
+        console.print(Text(_sentence(report, "would be " if dry_run else "")), soft_wrap=True)
     rows = [(name, asdict(counts)) for report in reports for name, counts in report.tables.items()]
     if rows:
         console.print(_count_table(rows))
@@ -119,9 +119,9 @@ def print_dead_letter(letter: DeadLetter) -> None:
     console = _console()
     for name, shown in letter.to_json().items():
         if name not in ("value", "key", "key_base64", "value_base64"):
-            console.print(Text(f"{name:18} {_escape(str(shown), but=_LAYOUT)}"))
-    console.print(Text(f"{'key':18} {_readable(letter.key)}"))
-    console.print(Text(f"{'value':18} {_readable(letter.value)}"))
+            console.print(Text(f"{name:18} {_escape(str(shown), but=_LAYOUT)}"), soft_wrap=True)
+    console.print(Text(f"{'key':18} {_readable(letter.key)}"), soft_wrap=True)
+    console.print(Text(f"{'value':18} {_readable(letter.value)}"), soft_wrap=True)
 
 
 def _readable(value: bytes | None) -> str:

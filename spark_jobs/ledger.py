@@ -20,7 +20,7 @@ from trendscript import __version__
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2 spells its classes small)
-    from psycopg2.extensions import cursor as Cursor  # noqa: N812
+    from psycopg2.extensions import cursor as Cursor  # noqa: N812  (psycopg2 spells its classes small)
 
     from spark_jobs.batch import BatchKind
     from trendscript.contracts.model import Contract

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2 spells its classes small)
-    from psycopg2.extensions import cursor as Cursor  # noqa: N812
+    from psycopg2.extensions import cursor as Cursor  # noqa: N812  (psycopg2 spells its classes small)
 
     from spark_jobs.topic_state import TopicState
     from trendscript.contracts.model import Contract

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from trendscript.local.jars import kafka_classpath
 from trendscript.local.java import java_command
-from trendscript.local.ports import LOOPBACK, is_open
+from trendscript.local.ports import LOOPBACK, is_held_by
 from trendscript.local.processes import ServerProcess, failure, start_process
 
 if TYPE_CHECKING:
@@ -80,9 +80,8 @@ class Broker:
         return start_process(command, marker=self.marker, folder=self._folder, log=self.log)
 
     def is_ready(self, process: ServerProcess, ports: Sequence[int]) -> bool:
-        """Tell whether the broker takes connections: it opens the port only when it can serve."""
-        del process
-        return is_open(ports[0])
+        """Tell whether this very process takes connections: it opens the port only when it can serve."""
+        return is_held_by(process.pid, ports[0])
 
     def finish(self, ports: Sequence[int]) -> None:
         """Topics are the migrations' concern."""

@@ -6,6 +6,8 @@ import random
 import socket
 from typing import TYPE_CHECKING
 
+import psutil
+
 from trendscript.errors import TryAgainLater
 
 if TYPE_CHECKING:
@@ -31,11 +33,13 @@ def is_free(port: int) -> bool:
     return True
 
 
-def is_open(port: int) -> bool:
-    """Tell whether somebody answers on the port."""
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex((LOOPBACK, port)) == 0
+def is_held_by(pid: int, port: int) -> bool:
+    """Tell whether the process listens on the port; another program's server there is not it."""
+    try:
+        connections = psutil.Process(pid).net_connections(kind="tcp")
+    except psutil.Error:
+        return False
+    return any(found.status == psutil.CONN_LISTEN and found.laddr.port == port for found in connections)
 
 
 def choose_port(preferred: int, taken: Collection[int] = ()) -> int:
