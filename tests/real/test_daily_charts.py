@@ -39,10 +39,10 @@ def countries(files: list[Path]) -> dict[str, Country]:
 
 
 @pytest.fixture(scope="module")
-def warehouse(servers: Servers, files: list[Path], figures: Figures) -> Warehouse:
+def warehouse(servers: Servers, files: list[Path], amount: Amount, figures: Figures) -> Warehouse:
     """A warehouse that all files were imported and loaded into."""
     servers.recreate_topic(4)
-    made = servers.make_warehouse("daily")
+    made = servers.make_warehouse("daily", with_lake=amount.with_lake)
     for (table,) in made.query("select tablename from pg_tables where schemaname = 'processed'"):
         made.query(
             f"alter table processed.{table} set (autovacuum_enabled = false)"
@@ -165,7 +165,7 @@ def test_order_partitions_and_batches_do_not_matter(
     order = list(range(len(spool)))
     random.Random(_SEED).shuffle(order)  # noqa: S311  (no secret)
     servers.recreate_topic(_OTHER_PARTITIONS)
-    other = servers.make_warehouse("shuffled")
+    other = servers.make_warehouse("shuffled", with_lake=amount.with_lake)
     spool.publish(servers, order)
     batches = other.load("--max-messages", str(amount.batch))
     assert sum(batch["messages"]["read"] for batch in batches) == len(spool)
