@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections import Counter
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -19,15 +18,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_jobs.connection import executor_dsn
-from spark_jobs.counts import CountsDisagree, MessageCounts, TableCounts
-from spark_jobs.enforce import Enforcer
+from spark_jobs.counts import MessageCounts, TableCounts
 from spark_jobs.failures import RangeFailure, to_failure
 from spark_jobs.merge import merge_tables
 from spark_jobs.offsets import PositionMoved, TopicRecreated
+from spark_jobs.staging import check_whole, keep_rejects, stage_messages
 from spark_jobs.statements import quote
-from spark_jobs.topic_state import has_visible_message, read_topic_identity
+from spark_jobs.topic_state import read_topic_identity
 from spark_jobs.transaction import RangeTransaction
-from trendscript.errors import NeedsAPerson, TryAgainLater
+from trendscript.errors import NeedsAPerson
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -36,32 +35,6 @@ if TYPE_CHECKING:
 
 OUTCOME_SCHEMA = pa.schema([("partition", pa.int32()), ("status", pa.string()), ("details", pa.string())])
 
-_CREATE_REJECTS = """
-create temporary table rejected_messages (
-    source_offset bigint, reason text, message_key bytea, message_value bytea, headers text,
-    message_timestamp timestamptz
-) on commit drop
-"""
-_KEEP_REJECTS = """
-insert into pipeline.dead_letter
-    (topic_id, partition, "offset", topic, batch_id, reason, message_key, message_value, headers, message_timestamp)
-select $1, $2::integer, source_offset, $3, $4::bigint, reason, message_key, message_value, headers::jsonb,
-    message_timestamp
-from rejected_messages order by source_offset
-on conflict (topic_id, partition, "offset") do update
-set state = 'open', reason = excluded.reason, batch_id = excluded.batch_id, closed_at = null, closed_by_batch = null
-where dead_letter.state = 'closed'
-"""
-_COUNT_KEPT = """
-select count(*) from rejected_messages as r
-join pipeline.dead_letter as d on d.topic_id = $1 and d.partition = $2::integer and d."offset" = r.source_offset
-"""
-_CLOSE_ACCEPTED = """
-update pipeline.dead_letter as d set state = 'closed', closed_at = now(), closed_by_batch = $3::bigint
-where d.topic_id = $1 and d.partition = $2::integer and d."offset" >= $4::bigint and d."offset" < $5::bigint
-    and d.state = 'open'
-    and not exists (select from rejected_messages as r where r.source_offset = d."offset")
-"""
 _LOCK_RANGE = """
 select committed_at is not null from pipeline.batch_range
 where batch_id = $1::bigint and partition = $2::integer for update
@@ -89,28 +62,6 @@ class RangeUnknown(NeedsAPerson):
             f"{topic}: the ledger has no open range for partition {partition} of batch {batch_id}. "
             "The range was rolled back. Was the database restored while a load ran?"
         )
-
-
-class ReadingCutOff(TryAgainLater):
-    """Raised when a range's messages ended before the range did: Spark's reader failed and closed the stream.
-
-    To the Python side such an end looks like any other, so it has to be told by the offsets.
-    """
-
-    def __init__(self, wanted: OffsetRange, reached: int) -> None:
-        self.wanted, self.reached = wanted, reached
-        super().__init__(f"reading ended at offset {reached}, though messages follow; the range was rolled back.")
-
-
-@dataclass(slots=True)
-class _Staged:
-    """What has been copied into temporary tables so far; `reached` is the offset after the last message."""
-
-    reached: int
-    read: int = 0
-    accepted: int = 0
-    quarantined: int = 0
-    rows: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,75 +157,19 @@ def _move_rows(
     transaction: RangeTransaction, task: RangeTask, wanted: OffsetRange, batches: Iterable[pa.RecordBatch]
 ) -> RangeCounts:
     started = time.perf_counter()
-    staged = _stage(transaction, task, wanted, batches)
+    staged = stage_messages(transaction, task, wanted, batches)
     messages = MessageCounts(staged.read, staged.accepted, staged.quarantined, wanted.offsets - staged.read)
     messages.check(wanted.offsets)
-    _check_whole(task, wanted, staged.reached)
+    check_whole(task, wanted, staged.reached)
     copied = time.perf_counter()
     tables = transaction.retry_deadlocks(
         lambda: merge_tables(transaction, list(task.tables), wanted.partition, task.batch.batch_id)
     )
-    _keep_rejects(transaction, task, wanted, staged.quarantined)
+    keep_rejects(transaction, task, wanted, staged.quarantined)
     for table in task.tables:
         tables[table.table].check_staged(table.table, staged.rows[table.stage])
     seconds = {"copy": round(copied - started, 3), "merge": round(time.perf_counter() - copied, 3)}
     return RangeCounts(messages, tables, seconds)
-
-
-def _keep_rejects(transaction: RangeTransaction, task: RangeTask, wanted: OffsetRange, rejected: int) -> None:
-    """Move rejects to quarantine, and close letters that are acceptable now.
-
-    Raises CountsDisagree unless quarantine then holds every message that was rejected.
-    """
-    batch = task.batch
-    transaction.execute(_KEEP_REJECTS, batch.topic_id, wanted.partition, batch.topic, batch.batch_id)
-    transaction.execute(
-        _CLOSE_ACCEPTED, batch.topic_id, wanted.partition, batch.batch_id, wanted.from_offset, wanted.until_offset
-    )
-    ((kept,),) = transaction.execute(_COUNT_KEPT, batch.topic_id, wanted.partition)
-    if kept != rejected:
-        raise CountsDisagree(f"{rejected} messages were rejected, and quarantine holds {kept} of them")
-
-
-def _check_whole(task: RangeTask, wanted: OffsetRange, reached: int) -> None:
-    """Raise ReadingCutOff when a reader may still see messages between `reached` and the range's end.
-
-    On topics without transactions and compaction the last message stands right before the end.
-    """
-    if reached < wanted.until_offset and has_visible_message(
-        task.batch.topic, replace(wanted, from_offset=reached), task.bootstrap_servers, task.client_properties
-    ):
-        raise ReadingCutOff(wanted, reached)
-
-
-def _stage(
-    transaction: RangeTransaction, task: RangeTask, wanted: OffsetRange, batches: Iterable[pa.RecordBatch]
-) -> _Staged:
-    """COPY rows and rejects into temporary tables as the batches come."""
-    transaction.execute(_CREATE_REJECTS)
-    for table in task.tables:
-        transaction.execute(table.create_stage)
-    enforcer = Enforcer(task.contract)
-    staged = _Staged(reached=wanted.from_offset)
-    for batch in batches:
-        staged.reached = max(staged.reached, _last_offset(batch, wanted) + 1)
-        enforced = enforcer.enforce(batch)
-        for name, rows in enforced.rows.items():
-            transaction.copy(f"stage_{name}", rows)
-            staged.rows[f"stage_{name}"] += rows.num_rows
-        if enforced.rejects.num_rows:
-            transaction.copy("rejected_messages", enforced.rejects)
-        staged.read += enforced.read
-        staged.accepted += enforced.accepted
-        staged.quarantined += enforced.rejects.num_rows
-    return staged
-
-
-def _last_offset(batch: pa.RecordBatch, wanted: OffsetRange) -> int:
-    offsets = pc.min_max(batch.column("offset")).as_py()
-    if not wanted.from_offset <= offsets["min"] <= offsets["max"] < wanted.until_offset:
-        raise RuntimeError(f"read offsets {offsets}, planned were those of {wanted}")
-    return int(offsets["max"])
 
 
 def _lock_range(transaction: RangeTransaction, task: RangeTask, wanted: OffsetRange) -> bool:

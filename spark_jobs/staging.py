@@ -1,0 +1,130 @@
+"""A range's rows: raw messages are copied into temporary tables, and rejects move to quarantine.
+
+Runs on executors, inside the range's transaction.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import pyarrow.compute as pc
+
+from spark_jobs.counts import CountsDisagree
+from spark_jobs.enforce import Enforcer
+from spark_jobs.topic_state import has_visible_message
+from trendscript.errors import TryAgainLater
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pyarrow as pa
+
+    from spark_jobs.batch import OffsetRange, RangeTask
+    from spark_jobs.transaction import RangeTransaction
+
+_CREATE_REJECTS = """
+create temporary table rejected_messages (
+    source_offset bigint, reason text, message_key bytea, message_value bytea, headers text,
+    message_timestamp timestamptz
+) on commit drop
+"""
+_KEEP_REJECTS = """
+insert into pipeline.dead_letter
+    (topic_id, partition, "offset", topic, batch_id, reason, message_key, message_value, headers, message_timestamp)
+select $1, $2::integer, source_offset, $3, $4::bigint, reason, message_key, message_value, headers::jsonb,
+    message_timestamp
+from rejected_messages order by source_offset
+on conflict (topic_id, partition, "offset") do update
+set state = 'open', reason = excluded.reason, batch_id = excluded.batch_id, closed_at = null, closed_by_batch = null
+where dead_letter.state = 'closed'
+"""
+_COUNT_KEPT = """
+select count(*) from rejected_messages as r
+join pipeline.dead_letter as d on d.topic_id = $1 and d.partition = $2::integer and d."offset" = r.source_offset
+"""
+_CLOSE_ACCEPTED = """
+update pipeline.dead_letter as d set state = 'closed', closed_at = now(), closed_by_batch = $3::bigint
+where d.topic_id = $1 and d.partition = $2::integer and d."offset" >= $4::bigint and d."offset" < $5::bigint
+    and d.state = 'open'
+    and not exists (select from rejected_messages as r where r.source_offset = d."offset")
+"""
+
+
+class ReadingCutOff(TryAgainLater):
+    """Raised when a range's messages ended before the range did: Spark's reader failed and closed the stream.
+
+    To the Python side such an end looks like any other, so it has to be told by the offsets.
+    """
+
+    def __init__(self, wanted: OffsetRange, reached: int) -> None:
+        self.wanted, self.reached = wanted, reached
+        super().__init__(f"reading ended at offset {reached}, though messages follow; the range was rolled back.")
+
+
+@dataclass(slots=True)
+class Staged:
+    """What has been copied into temporary tables so far; `reached` is the offset after the last message."""
+
+    reached: int
+    read: int = 0
+    accepted: int = 0
+    quarantined: int = 0
+    rows: Counter[str] = field(default_factory=Counter)
+
+
+def stage_messages(
+    transaction: RangeTransaction, task: RangeTask, wanted: OffsetRange, batches: Iterable[pa.RecordBatch]
+) -> Staged:
+    """COPY rows and rejects into temporary tables as the batches come."""
+    transaction.execute(_CREATE_REJECTS)
+    for table in task.tables:
+        transaction.execute(table.create_stage)
+    enforcer = Enforcer(task.contract)
+    staged = Staged(reached=wanted.from_offset)
+    for batch in batches:
+        staged.reached = max(staged.reached, _last_offset(batch, wanted) + 1)
+        enforced = enforcer.enforce(batch)
+        for name, rows in enforced.rows.items():
+            transaction.copy(f"stage_{name}", rows)
+            staged.rows[f"stage_{name}"] += rows.num_rows
+        if enforced.rejects.num_rows:
+            transaction.copy("rejected_messages", enforced.rejects)
+        staged.read += enforced.read
+        staged.accepted += enforced.accepted
+        staged.quarantined += enforced.rejects.num_rows
+    return staged
+
+
+def _last_offset(batch: pa.RecordBatch, wanted: OffsetRange) -> int:
+    offsets = pc.min_max(batch.column("offset")).as_py()
+    if not wanted.from_offset <= offsets["min"] <= offsets["max"] < wanted.until_offset:
+        raise RuntimeError(f"read offsets {offsets}, planned were those of {wanted}")
+    return int(offsets["max"])
+
+
+def check_whole(task: RangeTask, wanted: OffsetRange, reached: int) -> None:
+    """Raise ReadingCutOff when a reader may still see messages between `reached` and the range's end.
+
+    On topics without transactions and compaction the last message stands right before the end.
+    """
+    if reached < wanted.until_offset and has_visible_message(
+        task.batch.topic, replace(wanted, from_offset=reached), task.bootstrap_servers, task.client_properties
+    ):
+        raise ReadingCutOff(wanted, reached)
+
+
+def keep_rejects(transaction: RangeTransaction, task: RangeTask, wanted: OffsetRange, rejected: int) -> None:
+    """Move rejects to quarantine, and close letters that are acceptable now.
+
+    Raises CountsDisagree unless quarantine then holds every message that was rejected.
+    """
+    batch = task.batch
+    transaction.execute(_KEEP_REJECTS, batch.topic_id, wanted.partition, batch.topic, batch.batch_id)
+    transaction.execute(
+        _CLOSE_ACCEPTED, batch.topic_id, wanted.partition, batch.batch_id, wanted.from_offset, wanted.until_offset
+    )
+    ((kept,),) = transaction.execute(_COUNT_KEPT, batch.topic_id, wanted.partition)
+    if kept != rejected:
+        raise CountsDisagree(f"{rejected} messages were rejected, and quarantine holds {kept} of them")
