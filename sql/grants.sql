@@ -11,6 +11,8 @@ grant select on all tables in schema processed, trusted to data_analyst, pipelin
 grant select on all tables in schema pipeline to pipeline_writer, pipeline_janitor;
 
 grant insert, update on all tables in schema processed, pipeline to pipeline_writer;
+-- The segments of a transcript are replaced as a set when a newer one wins.
+grant delete on table processed.transcript_segment to pipeline_writer;
 revoke insert, update on table processed.metric_epoch, pipeline.sql_checksum from pipeline_writer;
 revoke insert, update on table
 pipeline._yoyo_migration, pipeline._yoyo_log, pipeline._yoyo_version

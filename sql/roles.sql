@@ -75,6 +75,9 @@ begin
 end
 $$;
 
+-- Trigrams, for searching speech; trusted, so whoever may create in the database may install it.
+create extension if not exists pg_trgm with schema public;
+
 create schema if not exists pipeline authorization trendscript_owner;
 create schema if not exists processed authorization trendscript_owner;
 create schema if not exists trusted authorization trendscript_owner;

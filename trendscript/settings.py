@@ -8,7 +8,7 @@ given as NAME_FILE, a path whose content is the secret.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -22,7 +22,7 @@ from pydantic_settings import (
 
 from trendscript.errors import NeedsAPerson
 
-_SECRETS = ("youtube_api_key", "postgres_password")
+_SECRETS = ("youtube_api_key", "openai_api_key", "postgres_password")
 
 
 class SettingsRefused(NeedsAPerson):
@@ -83,6 +83,27 @@ class Settings(BaseSettings):
     youtube_max_units: int = Field(default=10_000, ge=1)
     youtube_parallel_regions: int = Field(default=4, ge=1, le=32)
     youtube_retry_seconds: float = Field(default=1.0, ge=0)
+
+    audio_source: Literal["pytubefix", "folder"] = "pytubefix"
+    audio_folder: Path | None = None
+    audio_max_seconds: int = Field(default=4 * 3600, ge=1)
+    audio_max_bytes: int = Field(default=1024 * 1024 * 1024, ge=1)
+
+    transcription_backend: Literal["local", "openai"] = "local"
+    transcription_language: str | None = Field(default=None, pattern="^[a-z]{2,3}$")
+    transcription_word_times: bool = False
+    transcription_captions: Literal["off", "first", "also"] = "off"
+    transcriber_group: str = "transcriber"
+
+    whisper_model: str = "tiny.en"
+    whisper_device: Literal["auto", "cpu", "cuda"] = "auto"
+    whisper_compute_type: str = "default"
+    whisper_threads: int = Field(default=0, ge=0)
+
+    openai_api_key: SecretStr | None = None
+    openai_base_url: str | None = None
+    openai_model: str = "gpt-transcribe"
+    openai_dollars_per_minute: float | None = Field(default=None, ge=0)
 
     log_level: str = "INFO"
 

@@ -22,7 +22,7 @@ _COLUMNS = """
         a.attrelid::regclass::text as table_name, a.attname as name, a.attnotnull as not_null,
         format_type(a.atttypid, a.atttypmod) as type, col_description(a.attrelid, a.attnum) as comment
     from pg_attribute as a
-    where a.attrelid = %s::regclass and a.attnum > 0 and not a.attisdropped
+    where a.attrelid = %s::regclass and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
     order by a.attnum
 """
 _CONSTRAINTS = """
@@ -44,7 +44,8 @@ def _tables() -> dict[str, dict[str, Any]]:
 def _parents(tables: dict[str, dict[str, Any]]) -> set[str]:
     """Names of tables whose rows can be stubs."""
     columns = [column for table in tables.values() for column in table["properties"]]
-    return {link["to"].partition(".")[0] for column in columns for link in column.get("relationships", [])}
+    links = [link for column in columns for link in column.get("relationships", []) if "customProperties" in link]
+    return {link["to"].partition(".")[0] for link in links}
 
 
 TABLES = _tables()

@@ -121,17 +121,16 @@ def _check_stub(reference: Reference, parent: Table, place: str) -> None:
 
 
 def _check_replace(contract: Contract) -> None:
-    """One message decides over a set of children: the one that wins the only newest table of its contract."""
+    """One message decides over a set of children: the one that wins the newest table that each message feeds."""
     children = [table for table in contract.tables if table.write_mode == "replace"]
-    roots = [table for table in contract.tables if table.write_mode == "newest"]
+    roots = [table for table in contract.tables if table.write_mode == "newest" and not table.optional]
     if not children:
         return
     if len(roots) != 1:
-        raise ValueError("replace tables need exactly one newest table in their contract")
+        raise ValueError("replace tables need exactly one newest table in their contract that isn't optional")
     (root,) = roots
-    if root.optional or root.rows_from:
-        word = "can't be optional" if root.optional else "can't have rowsFrom"
-        raise ValueError(f"table {root.name} has replace tables and so {word}: every message must be a {root.name}")
+    if root.rows_from:
+        raise ValueError(f"table {root.name} has replace tables and so can't have rowsFrom: every message must be one")
     for child in children:
         _check_child(child, root)
 

@@ -128,7 +128,10 @@ class Contract:
 
     @property
     def root(self) -> Table | None:
-        """The table whose winning message decides over the `replace` tables; None where there are none."""
+        """The table whose winning message decides over the `replace` tables; None where there are none.
+
+        It is the `newest` table that every message has a row of; an optional one may stand beside it.
+        """
         if not any(table.write_mode == "replace" for table in self.tables):
             return None
-        return next(table for table in self.tables if table.write_mode == "newest")
+        return next(table for table in self.tables if table.write_mode == "newest" and not table.optional)
