@@ -261,7 +261,7 @@ def plain(*columns: Document, **words: Any) -> list[Document]:
             ),
             "table season must take series_id from where series does",
         ),
-        (series(seasons(), optional=["$.a"]), "replace tables need exactly one newest table in their contract that isn't optional"),
+        (series(seasons(), optional=["$.a"]), "exactly one newest table in their contract that"),
         (series(seasons(), rowsFrom=["$.a[*]"]), "table series has replace tables and so can't have rowsFrom"),
         (
             plain(a_column("x", **references("nothing.id"))),
