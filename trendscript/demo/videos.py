@@ -70,6 +70,7 @@ def _with_stories(numbers: Random) -> tuple[Video, Video, Video]:
     climber = replace(
         _make_video(numbers, {}),
         title="Paper Lanterns - Slow Tide",
+        seconds=9,
         channel_title="Paper Lanterns",
         category_id="10",
         published_at=FIRST_READING - timedelta(hours=19),
@@ -85,6 +86,7 @@ def _with_stories(numbers: Random) -> tuple[Video, Video, Video]:
     returning = replace(
         _make_video(numbers, {}),
         title="Tin Robots: the level nobody finishes",
+        seconds=11,
         channel_title="Oona Drummel plays",
         category_id="20",
         ranks={"US": dict(enumerate((9, 14, 22, 37, 51))) | dict(enumerate((34, 17, 8, 5, 3), start=9))},
@@ -92,6 +94,7 @@ def _with_stories(numbers: Random) -> tuple[Video, Video, Video]:
     secretive = replace(
         _make_video(numbers, dict.fromkeys(REGIONS, 1.0)),
         title="The Cartographer's Daughter | Trailer",
+        seconds=9,
         channel_title="Velvet Pictures",
         category_id="1",
         reach=2_400_000.0,
