@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ingest.charted import read_charted_channels
 from ingest.id_run import IdSource, Lookup
-from ingest.ids import CHANNEL_ID
 from ingest.records import id_of, to_channel_message
+from trendscript.charted import read_charted_channels
+from trendscript.ids import CHANNEL_ID
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,9 +17,9 @@ from ingest.categories import CATEGORIES
 from ingest.channels import CHANNELS
 from ingest.charts import CHARTS
 from ingest.id_run import ingest_ids
-from ingest.ids import NoIds, check_id, parse_duration, read_ids_file, split_ids
 from ingest.region_run import RegionsRequest, ingest_regions
 from ingest.videos import VIDEOS
+from trendscript.ids import NoIds, check_id, parse_duration, read_ids_file, split_ids
 from trendscript.settings import Settings, read_settings
 
 if TYPE_CHECKING:

@@ -5,20 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ingest.ids import lots
 from ingest.quota import utc_now
 from ingest.readings import plan_workers, read_all
 from ingest.report import IdsReport
 from ingest.session import open_session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime, timedelta
 
-    from ingest.ids import IdKind
     from ingest.youtube_api import YouTubeApi
+    from trendscript.ids import IdKind
     from trendscript.kafka import Message
     from trendscript.settings import Settings
+
+
+_LOT_SIZE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +82,9 @@ def ingest_ids(
                 on_lot(len(outcome.task), len(ids))
     report.take_counts(session)
     return report
+
+
+def lots(ids: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """The ids in lots of 50, the most that one request may ask for."""
+    for start in range(0, len(ids), _LOT_SIZE):
+        yield tuple(ids[start : start + _LOT_SIZE])

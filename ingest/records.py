@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
+from trendscript.envelopes import to_json, to_timestamp
 from trendscript.kafka import Message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from ingest.quota import Usage
 
@@ -39,23 +37,6 @@ class Reading:
     items: tuple[Any, ...]
     duplicates: int = 0
     source: str = YOUTUBE_API
-
-
-def to_json(value: object) -> bytes:
-    """Compact JSON in UTF-8.
-
-    A lone surrogate or an integer past 64 bits goes out escaped or in full, as it came, where
-    orjson would refuse the whole record: judging it is the loader's part.
-    """
-    try:
-        return orjson.dumps(value)
-    except TypeError:
-        return json.dumps(value, separators=(",", ":")).encode("ascii")
-
-
-def to_timestamp(moment: datetime) -> str:
-    """RFC 3339 in UTC with a Z."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def id_of(item: object) -> str | None:

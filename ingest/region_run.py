@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from ingest.api_failures import ChartNotFound
 from ingest.quota import utc_now
 from ingest.readings import plan_workers, read_all
-from ingest.records import Chart, to_timestamp
+from ingest.records import Chart
 from ingest.regions import check_category, check_regions, read_all_regions
 from ingest.report import RegionRow, RegionsReport
 from ingest.session import open_session
+from trendscript.envelopes import to_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ingest.charted import read_charted_videos
 from ingest.charts import VIDEO_PARTS
 from ingest.id_run import IdSource, Lookup
-from ingest.ids import VIDEO_ID
 from ingest.records import id_of, to_absence_message, to_video_message
+from trendscript.charted import read_charted_videos
+from trendscript.ids import VIDEO_ID
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ import orjson
 
 from ingest.files.entries import CutShort, Entry, Fault
 from ingest.files.values import to_rfc3339
-from ingest.records import to_json
+from trendscript.envelopes import to_json
 from trendscript.kafka import MAX_MESSAGE_BYTES, Message
 
 if TYPE_CHECKING:

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ingest.ids import (
+from trendscript.ids import (
     CHANNEL_ID,
     VIDEO_ID,
     DurationRefused,
     IdRefused,
     IdsFileUnreadable,
     check_id,
-    lots,
     parse_duration,
     read_ids_file,
     split_ids,
@@ -83,10 +82,3 @@ def test_what_is_no_length_of_time_is_refused(text: str) -> None:
     """Anything else is refused with the forms that are understood."""
     with pytest.raises(DurationRefused, match="12h, 7d or 2w"):
         parse_duration(text)
-
-
-def test_ids_go_in_lots_of_fifty() -> None:
-    """No lot is larger than one request takes, and none is lost."""
-    ids = [str(number) for number in range(101)]
-    assert [len(lot) for lot in lots(ids)] == [50, 50, 1]
-    assert [item for lot in lots(ids) for item in lot] == ids

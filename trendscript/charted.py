@@ -47,7 +47,7 @@ def read_charted_channels(settings: Settings, since: timedelta) -> list[str]:
 
 
 def _read_ids(settings: Settings, query: str, since: timedelta) -> list[str]:
-    connection = connect(postgres_dsn(settings), application_name="trendscript ingest", autocommit=True)
+    connection = connect(postgres_dsn(settings), application_name="trendscript charted", autocommit=True)
     with closing(connection), connection.cursor() as cursor:
         try:
             cursor.execute(query, (since,))

@@ -1,4 +1,4 @@
-"""Ids: arguments, a file or a look into the warehouse go in; checked ids in lots of 50 come out."""
+"""Ids: what a person typed, or a file of it, goes in; checked ids, and what isn't one, come out."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 from trendscript.errors import InputRefused, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable
     from pathlib import Path
 
-LOT_SIZE = 50
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -60,9 +59,13 @@ def check_id(text: str, kind: IdKind) -> str:
 
 def split_ids(lines: Iterable[str], kind: IdKind) -> tuple[list[str], list[str]]:
     """Ids and what isn't one, each once and in order. Blank lines and lines that start with `# ` are passed over."""
-    words = [line.strip() for line in lines if line.strip() and not line.startswith("# ")]
-    unique = dict.fromkeys(words)
-    return [word for word in unique if kind.matches(word)], [word for word in unique if not kind.matches(word)]
+    words = keep_words(lines)
+    return [word for word in words if kind.matches(word)], [word for word in words if not kind.matches(word)]
+
+
+def keep_words(lines: Iterable[str]) -> list[str]:
+    """Lines without what surrounds them, each once and in order; blank ones and comments are left out."""
+    return list(dict.fromkeys(line.strip() for line in lines if line.strip() and not line.startswith("# ")))
 
 
 def read_ids_file(path: Path) -> list[str]:
@@ -82,9 +85,3 @@ def parse_duration(text: str) -> timedelta:
     if match is None or int(match[1]) == 0:
         raise DurationRefused(f"{text!r} is not a length of time. Write hours, days or weeks, as 12h, 7d or 2w.")
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
-
-
-def lots(ids: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """The ids in lots of 50, the most that one request may ask for."""
-    for start in range(0, len(ids), LOT_SIZE):
-        yield tuple(ids[start : start + LOT_SIZE])
