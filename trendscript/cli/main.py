@@ -9,6 +9,7 @@ import typer
 
 import ingest.cli
 import spark_jobs.cli
+import transcriber.cli
 import trendscript
 import trendscript.cli.demo
 import trendscript.cli.stack
@@ -49,6 +50,7 @@ for commands in (
     trendscript.cli.warehouse,
     ingest.cli,
     spark_jobs.cli,
+    transcriber.cli,
 ):
     commands.register(app)
 
