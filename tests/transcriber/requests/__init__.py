@@ -1,0 +1,1 @@
+"""Tests of requests: who asks for a transcription, and what it would cost."""
