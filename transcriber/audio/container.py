@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -107,6 +108,23 @@ def check_shape(rate: int, channels: int) -> None:
     """Raise VideoFault `not_audio` where resampling to one channel would take memory that no real audio takes."""
     if rate not in _SAMPLE_RATES or not 0 < channels <= _MAX_CHANNELS:
         raise VideoFault("not_audio", f"No audio has {channels} channels of {rate} samples a second.")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a file states of its audio before anything is decoded; None is what it does not say."""
+
+    seconds: float | None = None
+    codec: str | None = None
+
+
+def read_header(file: Path) -> Header:
+    """Length and codec of the audio track; nothing of a file that is no audio. OSErrors are the disk's."""
+    try:
+        with open_container(file) as container:
+            return Header(read_seconds(container, file), pick_audio(container).codec_context.codec.canonical_name)
+    except VideoFault:
+        return Header()
 
 
 def read_seconds(container: InputContainer, file: Path) -> float | None:

@@ -29,6 +29,7 @@ MIN_SECONDS = 0.1
 _SLACK_SECONDS = 2.0
 _SLACK_SHARE = 0.02
 _GAP_SECONDS = 0.25
+_PACKET_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +137,10 @@ class _Track:
                 if packet.pts is not None:
                     self._reached = max(self._reached, packet.pts * tick - self._origin + seconds)
                 if packet.stream_index == self._stream.index:
-                    self._decode_packet(packet, seconds)
+                    self._decode_packet(packet, seconds or _PACKET_SECONDS)
+            self._pcm.flush()
         except FFmpegError as error:
             self._broken = error.strerror
-        self._pcm.flush()
 
     def _decode_packet(self, packet: Packet[Stream], seconds: float) -> None:
         try:
@@ -181,17 +182,18 @@ def _check_duration(decoded: _Decoded, expected_seconds: float | None) -> None:
     if not decoded.count:
         raise VideoFault("empty", "The audio track holds no sound.")
     if expected_seconds is not None:
-        _check_announced(seconds, expected_seconds, by_own_account=stated is not None)
+        _check_announced(decoded, expected_seconds)
     if seconds < MIN_SECONDS:
         raise VideoFault("too_short", f"The audio is {seconds:.3f} s long; less than {MIN_SECONDS} s hold no word.")
 
 
-def _check_announced(seconds: float, expected: float, *, by_own_account: bool) -> None:
-    """The file is whole `by_own_account` of its header, or has no header that could say so."""
-    if abs(seconds - expected) <= _slack(expected):
+def _check_announced(decoded: _Decoded, expected: float) -> None:
+    """The sound may be shorter than announced where the file itself is not: pictures may go on without it."""
+    seconds = decoded.seconds
+    if abs(max(seconds, decoded.reached) - expected) <= _slack(expected):
         return
     detail = f"The audio is {seconds:.1f} s long; {expected:.1f} s were announced."
-    raise VideoFault("truncated" if seconds < expected and not by_own_account else "wrong_duration", detail)
+    raise VideoFault("truncated" if decoded.stated is None and seconds < expected else "wrong_duration", detail)
 
 
 def _slack(seconds: float) -> float:
