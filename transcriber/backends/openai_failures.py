@@ -1,0 +1,219 @@
+"""Failures of an OpenAI-like API: a status, headers and a body go in, a kind and a fault with a sentence come out."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Literal
+
+from transcriber.faults import OperatorNeeded, PassingFault, ServerGone, VideoFault
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FailureKind = Literal[
+    "key_refused",
+    "no_money",
+    "model_gone",
+    "misconfigured",
+    "rate_limited",
+    "overloaded",
+    "unreachable",
+    "timed_out",
+    "unreadable",
+    "format_unsupported",
+    "word_times_unsupported",
+    "undecodable",
+    "too_large",
+    "too_long",
+    "refused",
+]
+"""What a failure means here, whatever status it came with."""
+
+_LONGEST = 300
+_LONGEST_WAIT_SECONDS = 86_400.0
+
+_KEY_STATUSES = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+_REQUEST_STATUSES = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
+_PASSING_STATUSES = frozenset({HTTPStatus.OK, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_EARLY})
+
+_NO_MONEY = frozenset(
+    {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "insufficient_balance"}
+)
+_MODEL_GONE = re.compile(
+    r"no available channel|model\b.{0,120}\b(not exist|not found|retired|deprecated|shut ?down|discontinued|no longer)|"
+    r"(invalid|unknown|unsupported) model",
+    re.IGNORECASE | re.DOTALL,
+)
+_UNDECODABLE = re.compile(
+    r"could not be decoded|invalid file format|unsupported (audio|media|file)|ffmpeg conversion failed|"
+    r"(failed|unable|error)( to)? (read|decod|open|load)(ing|e)?\b.{0,20}(wav|audio|file|media)",
+    re.IGNORECASE,
+)
+_TOO_LONG = re.compile(
+    r"longer than|too long|maximum (duration|length|clip)|exceeds? .{0,40}(duration|seconds)", re.IGNORECASE
+)
+_TOO_LARGE = re.compile(r"content size limit|too large|file size|exceeds? .{0,40}(size|bytes|mb\b)", re.IGNORECASE)
+_NO_FORMAT = re.compile(r"response_format|verbose_json|diarized_json", re.IGNORECASE)
+_NO_WORD_TIMES = re.compile(r"granularit", re.IGNORECASE)
+_OVER_QUOTA = re.compile(r"exceeded your current quota|insufficient (balance|credit|quota|funds)", re.IGNORECASE)
+_TRY_AGAIN_IN = re.compile(r"try again in ((?:\d+(?:\.\d+)?(?:ms|[hms])\s*)+)", re.IGNORECASE)
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[hms])", re.IGNORECASE)
+_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorAnswer:
+    """What an error answer says. Servers differ in where they say it; what is not said is empty.
+
+    `retry_after` is in seconds.
+    """
+
+    status: int
+    code: str = ""
+    param: str = ""
+    message: str = ""
+    retry_after: float | None = None
+
+    def without(self, key: str) -> ErrorAnswer:
+        """The same with "…" wherever it repeats the key, and no longer than a sentence or two."""
+        code, param, message = (said.replace(key, "…")[:_LONGEST] for said in (self.code, self.param, self.message))
+        return ErrorAnswer(self.status, code, param, message, self.retry_after)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A request that came to nothing: what it means, and the fault that it is unless something else is tried."""
+
+    kind: FailureKind
+    fault: VideoFault | OperatorNeeded | PassingFault | ServerGone
+
+
+def parse_error(status: int, headers: Mapping[str, str], content: bytes) -> ErrorAnswer:
+    """Read an error in the shapes of OpenAI, vLLM, FastAPI and whisper.cpp, or plain text; a web page says nothing."""
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError):
+        body = _plain_text(content)
+    said = body.get("error", body) if isinstance(body, dict) else body
+    fields: dict[str, Any] = said if isinstance(said, dict) else {"message": said}
+    message = _text(fields.get("message") or fields.get("detail") or (body if isinstance(body, str) else ""))
+    code = _text(fields.get("code")) or _text(fields.get("type"))
+    if _text(fields.get("type")) in _NO_MONEY:
+        code = _text(fields.get("type"))
+    return ErrorAnswer(status, code, _text(fields.get("param")), message, _retry_after(headers, message))
+
+
+def classify(answer: ErrorAnswer) -> FailureKind:  # noqa: PLR0911  (a table in the order of precedence)
+    """What an error answer means. What it says goes before its status: gateways answer 503 for a retired model."""
+    if answer.code in _NO_MONEY or answer.status == HTTPStatus.PAYMENT_REQUIRED or _OVER_QUOTA.search(answer.message):
+        return "no_money"
+    if answer.code == "model_not_found" or _MODEL_GONE.search(answer.message):
+        return "model_gone"
+    if answer.status in _KEY_STATUSES:
+        return "key_refused"
+    if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+        return "rate_limited"
+    if answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or _TOO_LARGE.search(answer.message):
+        return "too_large"
+    if answer.status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE or _UNDECODABLE.search(answer.message):
+        return "undecodable"
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status in _PASSING_STATUSES:
+        return "overloaded"
+    return _classify_request(answer)
+
+
+def _classify_request(answer: ErrorAnswer) -> FailureKind:
+    if answer.param == "timestamp_granularities" or _NO_WORD_TIMES.search(answer.message):
+        return "word_times_unsupported"
+    if answer.param == "response_format" or _NO_FORMAT.search(answer.message):
+        return "format_unsupported"
+    if _TOO_LONG.search(answer.message):
+        return "too_long"
+    if answer.status not in _REQUEST_STATUSES or answer.param not in {"", "file"}:
+        return "misconfigured"
+    return "refused"
+
+
+def to_refusal(answer: ErrorAnswer, *, host: str, model: str) -> Refusal:
+    """The fault behind an error answer. Only the audio itself makes a VideoFault; all else would meet every video."""
+    kind = classify(answer)
+    said = _what_it_said(answer)
+    if kind in {"rate_limited", "overloaded"}:
+        text = f"The speech server at {host} can't take more now ({said}). It is asked again later."
+        return Refusal(kind, PassingFault(text, retry_after=answer.retry_after))
+    if kind in {"undecodable", "too_long", "refused"}:
+        return Refusal(kind, VideoFault("refused_by_backend", f"The speech server refuses the audio ({said})."))
+    if kind == "key_refused":
+        said = _what_it_said(replace(answer, message=""))  # OpenAI's sentence shows parts of the key
+    return Refusal(kind, OperatorNeeded(_advice(kind, host, model, said)))
+
+
+def _advice(kind: FailureKind, host: str, model: str, said: str) -> str:
+    match kind:
+        case "key_refused":
+            return f"The speech server at {host} refuses the key ({said}). Check OPENAI_API_KEY and what it may use."
+        case "no_money":
+            return f"The account at {host} has no money left ({said}). Top it up, or use another OPENAI_API_KEY."
+        case "model_gone":
+            return f"The speech server at {host} has no model {model} ({said}). Set OPENAI_MODEL to one it has."
+        case "too_large":
+            return (
+                f"The speech server at {host} refuses even small requests as too large ({said}). "
+                "Raise the limit on a request's body there, or in the proxy before it."
+            )
+        case _:
+            return (
+                f"The speech server at {host} does not take the request ({said}). "
+                "Check OPENAI_BASE_URL, OPENAI_MODEL and TRANSCRIPTION_LANGUAGE."
+            )
+
+
+def _what_it_said(answer: ErrorAnswer) -> str:
+    parts = (f"HTTP {answer.status}", answer.code, answer.message)
+    return ": ".join(part for part in parts if part)
+
+
+def _plain_text(content: bytes) -> str:
+    text = content.decode("utf-8", "replace").strip()
+    return "" if text.startswith("<") else text
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list):  # FastAPI lists what it does not accept
+        return "; ".join(f"{item.get('loc')}: {item.get('msg')}" for item in value if isinstance(item, dict))
+    return " ".join(str(value).split()) if isinstance(value, str | int) else ""
+
+
+def _retry_after(headers: Mapping[str, str], message: str) -> float | None:
+    """Seconds to wait, by the first that says so: `retry-after-ms`, `retry-after` as a number or a date, the text."""
+    given = headers.get("retry-after", "")
+    asked = (_number(headers.get("retry-after-ms", ""), 0.001), _number(given, 1.0), _until(given), _from_text(message))
+    seconds = next((found for found in asked if found is not None), None)
+    return None if seconds is None else min(max(seconds, 0.0), _LONGEST_WAIT_SECONDS)
+
+
+def _number(text: str, unit: float) -> float | None:
+    try:
+        number = float(text) * unit
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _until(text: str) -> float | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+
+
+def _from_text(message: str) -> float | None:
+    found = _TRY_AGAIN_IN.search(message)
+    return sum(float(number) * _SECONDS[unit.lower()] for number, unit in _PART.findall(found[1])) if found else None
