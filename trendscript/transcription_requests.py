@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
-from psycopg2 import errors
-
 from trendscript.contracts import load_contract
 from trendscript.contracts.rows import MessageReader, Rejected
 from trendscript.envelopes import to_json, to_timestamp
-from trendscript.errors import NeedsAPerson
 from trendscript.kafka import Message
-from trendscript.postgres import connect
+from trendscript.speech_tables import read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -35,10 +31,6 @@ _ASKED = """
     from processed.transcription
     where video_id = any(%(videos)s) and (%(model)s is null or model = %(model)s)
 """
-
-
-class WarehouseWithoutSpeech(NeedsAPerson):
-    """Raised when the database lacks the tables of speech."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +94,7 @@ def read_asked(dsn: str, video_ids: Collection[str], *, model: str | None = None
 
     Raises WarehouseWithoutSpeech, and what `trendscript.postgres.connect` raises.
     """
-    with closing(connect(dsn, application_name="trendscript requests", autocommit=True)) as connection:
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(_ASKED, {"videos": list(video_ids), "model": model})
-                return {str(row[0]) for row in cursor.fetchall()}
-        except (errors.UndefinedTable, errors.UndefinedColumn) as error:
-            raise WarehouseWithoutSpeech(
-                "The warehouse has no table of requests to look videos up in. Run `trendscript migrate`."
-            ) from error
+    return {video_id for (video_id,) in read_rows(dsn, _ASKED, {"videos": list(video_ids), "model": model})}
 
 
 @cache
