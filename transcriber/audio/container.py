@@ -15,6 +15,7 @@ from av.codec.codec import UnknownCodecError
 from av.error import FFmpegError
 from av.stream import Disposition
 
+from transcriber.audio.wholeness import is_cut_off, read_riff_share
 from transcriber.faults import VideoFault
 
 if TYPE_CHECKING:
@@ -47,13 +48,23 @@ class _Nameless:
 
     def __init__(self, file: io.FileIO) -> None:
         self.read = file.read
-        self.seek = file.seek
         self.tell = file.tell
+        self._file = file
+
+    def seek(self, offset: int, whence: int) -> int:
+        """Go there; a broken container may name a place that no file has, which FFmpeg is told by a negative number."""
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, ValueError):
+            return -errno.EINVAL
 
 
 @contextmanager
 def open_container(file: Path) -> Iterator[InputContainer]:
-    """A media file, open for reading. Raises VideoFault `not_audio` where it is none; OSErrors are the disk's."""
+    """A media file, open for reading. Raises VideoFault `truncated` or `not_audio` where it is none.
+
+    OSErrors are the disk's.
+    """
     with io.FileIO(file) as raw:
         try:
             container = av.open(
@@ -69,6 +80,8 @@ def open_container(file: Path) -> Iterator[InputContainer]:
                 io_open=_refuse_to_open,
             )
         except FFmpegError as error:
+            if is_cut_off(file):
+                raise VideoFault("truncated", "The file breaks off before what tells where its audio is.") from error
             raise VideoFault("not_audio", "The file is no audio or video that can be read.") from error
         with container:
             yield container
@@ -133,7 +146,7 @@ def read_seconds(container: InputContainer, file: Path) -> float | None:
         return None
     if container.format.name in _UNMEASURED and not _states_mp3_length(file):
         return None
-    return container.duration / av.time_base
+    return container.duration / av.time_base / read_riff_share(file)
 
 
 def _states_mp3_length(file: Path) -> bool:

@@ -12,6 +12,7 @@ from av.error import FFmpegError
 from transcriber.audio.container import check_shape, open_container, pick_audio, read_seconds
 from transcriber.audio.disk import disk_faults
 from transcriber.audio.pcm import DecodedAudio, PcmWriter
+from transcriber.audio.wholeness import is_cut_off
 from transcriber.faults import Stopped, VideoFault
 
 if TYPE_CHECKING:
@@ -56,14 +57,14 @@ def decode(
 ) -> DecodedAudio:
     """Decode the default audio track of `file` into `into`, whole or not at all; memory does not grow with its length.
 
-    Times in the result are those of the file's own clock: where its timestamps leap, and where up to 2 s or 2 % of
-    it are damaged, there is silence. `expected_seconds` is what the source announced.
+    Times in the result are those of the file's own clock: where sound begins late, is missing or is damaged, there
+    is silence. `expected_seconds` is what the source announced.
 
     Raises:
         VideoFault: `empty`, `too_large`, `not_audio`, `no_audio`, `too_short`, `too_long`; `truncated` where the file
-            has clearly less sound than its own header states, more damage than that, or, where its header states
-            nothing, less than announced; `wrong_duration` where the file is whole by its own account, but not as long
-            as announced, or longer. Clearly is by more than 2 s and 2 %.
+            ends before its own header says it does, or inside a part of it, or much of it is damaged, or it ends
+            before it was announced to and has no header that says when; `wrong_duration` where it is whole by its
+            own account, but shorter or longer than announced. Differences up to 2 s or 2 % are let pass.
         ServiceFault: the disk is full or fails.
         Stopped: `stop` said so; nothing is left behind.
     """
@@ -90,14 +91,15 @@ def _check_size(file: Path, max_bytes: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Decoded:
-    """What came out: samples, seconds of damage, and how far the file goes by its header and by its packets."""
+    """What came out: samples, seconds lost in between, and how far the file goes by its header and by its packets."""
 
     count: int
     seconds: float
-    damaged: float
+    lost: float
     stated: float | None
     reached: float
     broken: str | None
+    cut_off: bool
 
 
 def _decode_into(raw: BinaryIO, file: Path, max_seconds: float, stop: Callable[[], bool]) -> _Decoded:
@@ -109,7 +111,7 @@ def _decode_into(raw: BinaryIO, file: Path, max_seconds: float, stop: Callable[[
             raise VideoFault("too_long", f"The audio is {stated:.0f} s long; {max_seconds:g} s are allowed.")
         track = _Track(container, stream, PcmWriter(raw, max_seconds), stated)
         track.decode(stop)
-        return track.result()
+        return track.result(cut_off=is_cut_off(file))
 
 
 class _Track:
@@ -123,6 +125,7 @@ class _Track:
         self._origin = (container.start_time or 0) / TICKS_A_SECOND
         self._ticks = [float(stream.time_base or 0) for stream in container.streams]
         self._damaged = 0.0
+        self._missing = 0.0
         self._reached = 0.0
         self._broken: str | None = None
 
@@ -159,26 +162,28 @@ class _Track:
         time = frame.time - self._origin
         gap = time - self._pcm.seconds
         if gap > _GAP_SECONDS and (self._stated is None or time <= self._stated):
+            self._missing += gap if self._pcm.count else 0  # sound may begin after the pictures
             self._pcm.write_silence(gap)
 
-    def result(self) -> _Decoded:
-        """What was decoded."""
-        pcm = self._pcm
-        return _Decoded(pcm.count, pcm.seconds, self._damaged, self._stated, self._reached, self._broken)
+    def result(self, *, cut_off: bool) -> _Decoded:
+        """What was decoded of a file that is `cut_off` or not."""
+        count, seconds = self._pcm.count, self._pcm.seconds
+        lost = max(self._damaged, self._missing)  # what is damaged is also missing, where packets carry times
+        return _Decoded(count, seconds, lost, self._stated, self._reached, self._broken, cut_off)
 
 
 def _check_duration(decoded: _Decoded, expected_seconds: float | None) -> None:
     """Raise a VideoFault where the sound is not what the file, or whoever announced it, says it is."""
     seconds, stated = decoded.seconds, decoded.stated
     reached = max(seconds, decoded.reached)
-    if not decoded.count and (decoded.damaged or decoded.broken):
+    if not decoded.count and (decoded.lost or decoded.broken):
         raise VideoFault("not_audio", "Nothing of the audio track can be decoded.")
-    if decoded.damaged > _slack(reached):
-        raise VideoFault("truncated", f"{decoded.damaged:.1f} s of {reached:.1f} s are damaged.")
+    if decoded.lost > _slack(reached):
+        raise VideoFault("truncated", f"{decoded.lost:.1f} s of {reached:.1f} s are damaged or missing.")
     if stated is not None and reached < stated - _slack(stated):
         raise VideoFault("truncated", f"The file ends after {reached:.1f} s; its header says {stated:.1f} s.")
-    if stated is None and decoded.broken:
-        raise VideoFault("truncated", f"The file breaks off after {reached:.1f} s: {decoded.broken}.")
+    if decoded.cut_off or (stated is None and decoded.broken):
+        raise VideoFault("truncated", f"The file breaks off after {reached:.1f} s.")
     if not decoded.count:
         raise VideoFault("empty", "The audio track holds no sound.")
     if expected_seconds is not None:
