@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path  # noqa: TC003  (Typer reads the annotations when it runs)
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from types import ModuleType
 
 
 def register(app: typer.Typer) -> None:
     """Add the transcriber's commands to the command line."""
     app.command("request-transcription")(request_transcription)
+    app.command("transcribe")(transcribe)
 
 
 def request_transcription(  # noqa: PLR0913  (one parameter a flag)
@@ -57,12 +55,35 @@ def request_transcription(  # noqa: PLR0913  (one parameter a flag)
 
     Videos that were asked for before are left out and counted; --again asks for them too.
     """
-    requesting = _requesting()
-    wish = requesting.Wish(tuple(videos or ()), ids_file, charted_since, model, again=again, if_changed=if_changed)
-    requesting.run_request(wish, dry_run=dry_run, as_json=as_json)
+    from transcriber.request_commands import run_request  # noqa: PLC0415  (Kafka's client would slow every `--help`)
+    from transcriber.requesting import Wish  # noqa: PLC0415  (as above)
+
+    wish = Wish(tuple(videos or ()), ids_file, charted_since, model, again=again, if_changed=if_changed)
+    run_request(wish, dry_run=dry_run, as_json=as_json)
 
 
-def _requesting() -> ModuleType:
-    from transcriber import requesting  # noqa: PLC0415  (the clients of Kafka and Postgres would slow every `--help`)
+def transcribe(
+    *,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Go on waiting for requests until stopped; wait out what may be mended.")
+    ] = False,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", help="Model for requests that name none. Default: WHISPER_MODEL or OPENAI_MODEL."),
+    ] = None,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option("--metrics-port", min=0, max=65535, help="Serve /metrics and /health there. Default: nowhere."),
+    ] = None,
+    metrics_host: Annotated[
+        str, typer.Option("--metrics-host", help="Address to serve them at; 0.0.0.0 lets other machines ask.")
+    ] = "127.0.0.1",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Work off the requests that wait: bring each video's audio, have it transcribed, publish what is said.
 
-    return requesting
+    Stopped or killed, it goes on where it was the next time; what is done of a long video is not done again.
+    """
+    from transcriber.transcribe_command import run_transcribe  # noqa: PLC0415  (PyAV and Kafka's client are slow)
+
+    run_transcribe(follow=follow, model=model, metrics_port=metrics_port, metrics_host=metrics_host, as_json=as_json)
