@@ -75,11 +75,14 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Who listens, and how: beside the audio, all that decides what a transcript says."""
+    """Who listens, and how: beside the audio, all that decides what a transcript says.
+
+    `revision` is None for a model that can't be had.
+    """
 
     backend: str
     model: str
-    revision: str
+    revision: str | None
     options: Mapping[str, Any]
 
 
@@ -94,12 +97,12 @@ class AudioFile:
 
 def transcription_id(video_id: str, audio_sha256: str, recipe: Recipe) -> str:
     """Names a transcription: the same video, audio, backend, revision and options have the same name, always."""
-    return _digest(video_id, audio_sha256, recipe.backend, recipe.revision, recipe.options)
+    return _digest(video_id, audio_sha256, recipe.backend, recipe.revision, dict(recipe.options))
 
 
 def failure_id(video_id: str, recipe: Recipe, reason: str) -> str:
     """Names a failed attempt: one that is tried again and fails the same way has the same name."""
-    return _digest("failed", video_id, recipe.backend, recipe.revision, recipe.options, reason)
+    return _digest("failed", video_id, recipe.backend, recipe.revision, dict(recipe.options), reason)
 
 
 def captions_id(video_id: str, captions: Captions) -> str:
@@ -120,15 +123,15 @@ def to_transcription_message(  # noqa: PLR0913  (one parameter each for what a r
     processing_seconds: float,
     words: bool = True,
 ) -> Message:
-    """A `youtube_transcription` message of what a model heard. Without `words` their times are left out, and flagged."""
+    """A `youtube_transcription` message of what a model heard. Without `words` a flag says that they were left out."""
     dropped = not words and any(segment.words for segment in transcript.segments)
     item = {
         "transcription_id": transcription_id(attempt.video_id, audio.sha256, recipe),
         "method": "speech",
         "status": "transcribed",
         **_named(recipe),
-        "language": _language(transcript.language and transcript.language.code),
-        "language_probability": transcript.language and transcript.language.probability,
+        "language": _language(transcript.language.code if transcript.language else None),
+        "language_probability": transcript.language.probability if transcript.language else None,
         "timestamps": "segment" if dropped else transcript.timestamps,
         "text": _plain(transcript.text),
         "duration_seconds": transcript.duration_seconds,

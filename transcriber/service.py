@@ -1,0 +1,203 @@
+"""The service: requests of a topic go in, transcriptions go to theirs; a status tells what became of them."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from transcriber.attempts import Attempts
+from transcriber.audio.decode import AudioLimits
+from transcriber.backends.opened import open_backends
+from transcriber.consumer import Membership, RequestConsumer
+from transcriber.done import DoneWork
+from transcriber.known_work import KnownWork
+from transcriber.outbox import Outbox
+from transcriber.scratch import open_scratch
+from transcriber.sources import open_source
+from transcriber.work import Tools, Wishes, Work
+from transcriber.worker import Patience, Record, Worker
+from trendscript.endpoints import kafka_bootstrap_servers
+from trendscript.errors import TrendscriptError
+from trendscript.kafka import client_options, require_topics
+from trendscript.transcription_requests import TOPIC
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from threading import Event
+
+    from transcriber.captions import Captions
+    from transcriber.consumer import Delivery
+    from transcriber.progress import ProgressDisplay
+    from transcriber.status import Status
+    from trendscript.settings import Settings
+
+_log = structlog.get_logger(__name__)
+
+OUTPUTS = ("youtube_transcription", "youtube_audio_format")
+
+_MOST_AT_HAND = 8
+_POLL_SECONDS = 0.25
+_GRACE_SECONDS = 10.0
+_SILENCE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How a run goes: until the topic is drained, or, with `follow`, until it is asked to stop."""
+
+    membership: Membership
+    patience: Patience
+    follow: bool
+    topic: str = TOPIC
+    grace_seconds: float = _GRACE_SECONDS
+
+
+def plan_run(settings: Settings, *, follow: bool) -> Run:
+    """Whoever follows waits for ever for what may be mended; whoever drains waits a minute altogether."""
+    patience = Patience(None) if follow else Patience(60.0, first_seconds=5.0)
+    return Run(Membership(settings.transcriber_group), patience, follow)
+
+
+class Service:
+    """Polls, has the work done beside, commits what is answered. `abandoned` tells whether work would not end."""
+
+    def __init__(self, run: Run, consumer: RequestConsumer, worker: Worker, done: DoneWork, status: Status) -> None:
+        self.abandoned = False
+        self._run = run
+        self._consumer = consumer
+        self._worker = worker
+        self._done = done
+        self._status = status
+        self._answered: list[Delivery] = []
+        self._last_sign = time.monotonic()
+
+    def serve(self, stop: Event, display: ProgressDisplay) -> None:
+        """Serve until `stop` is set or, unless it follows, what was there at the start is done.
+
+        Raises the fault that ends the run. What is answered is committed first, whatever ends it.
+        """
+        self._worker.start()
+        try:
+            while not stop.is_set() and not self._is_over():
+                self._turn()
+                display.show(self._status)
+        finally:
+            self._end()
+
+    def _turn(self) -> None:
+        deliveries = self._consumer.poll(_POLL_SECONDS)
+        gone = self._consumer.take_leavings()
+        if gone:
+            self._worker.drop(gone)
+            self._answered = [delivery for delivery in self._answered if delivery.partition not in gone]
+        self._worker.take(deliveries)
+        self._commit()
+        unfinished = self._worker.unfinished()
+        self._consumer.hold(wait=len(unfinished) >= _MOST_AT_HAND)
+        self._status.note_poll(self._consumer.count_waiting(unfinished))
+        if deliveries or unfinished:
+            self._last_sign = time.monotonic()
+        elif time.monotonic() - self._last_sign > _SILENCE_SECONDS:
+            self._ask_brokers()
+        if self._worker.failure is not None:
+            raise self._worker.failure
+
+    def _commit(self) -> None:
+        """The last step of a message, and the only thing that moves an offset."""
+        self._answered += self._worker.take_finished()
+        if not self._answered:
+            return
+        offsets: dict[int, int] = {}
+        for delivery in self._answered:
+            offsets[delivery.partition] = max(offsets.get(delivery.partition, 0), delivery.offset + 1)
+        if self._consumer.commit(offsets):
+            for delivery in self._answered:
+                self._done.forget_answer(delivery.digest)
+            self._answered = []
+
+    def _is_over(self) -> bool:
+        if self._run.follow or self._answered or self._worker.unfinished():
+            return False
+        return self._consumer.has_drained()
+
+    def _ask_brokers(self) -> None:
+        """The client waits for lost brokers without a word. Raises BrokerUnreachable, unless we follow."""
+        self._last_sign = time.monotonic()
+        try:
+            self._consumer.read_ends()
+        except TrendscriptError as fault:
+            if not self._run.follow:
+                raise
+            _log.warning("kafka_silent", reason=str(fault))
+            self._status.note_pause(fault)
+        else:
+            self._status.note_mended()
+
+    def _end(self) -> None:
+        self._status.note_stop()
+        self.abandoned = not self._worker.stop(self._run.grace_seconds)
+        if self.abandoned:
+            _log.warning("work_abandoned", seconds=self._run.grace_seconds)
+        self._commit()
+
+
+@contextmanager
+def open_service(
+    settings: Settings, run: Run, status: Status, *, stop: Event, tools: Callable[[DoneWork], Tools] | None = None
+) -> Iterator[Service]:
+    """Everything the service needs, opened before the first message is taken; `tools` takes the place of the settings'.
+
+    Raises AudioFolderMissing, OperatorNeeded, NoServer, BrokerUnreachable, BrokerRefused or TopicMissing.
+    """
+    folder = settings.trendscript_home / "transcriber"
+    done = DoneWork(folder)
+    done.prune()
+    made = tools(done) if tools else open_tools(settings, done, stop=stop.is_set)
+    made.backends.get(None)
+    servers: dict[str, Any] = {
+        "bootstrap_servers": kafka_bootstrap_servers(settings),
+        "client_properties": settings.kafka_client_properties,
+    }
+    require_topics(OUTPUTS, options=client_options(**servers))
+    with ExitStack() as opened:
+        work = Work(
+            made,
+            to_wishes(settings),
+            scratch=opened.enter_context(open_scratch(folder / "audio")),
+            pieces=folder / "pieces",
+        )
+        consumer = opened.enter_context(RequestConsumer(run.topic, run.membership, **servers))
+        record = Record(done, Attempts(folder / "attempts"))
+        worker = Worker(work, record, Outbox(**servers), status, run.patience)
+        yield Service(run, consumer, worker, done, status)
+
+
+def open_tools(settings: Settings, done: DoneWork, *, stop: Callable[[], bool]) -> Tools:
+    """What the settings name."""
+    languages = () if settings.transcription_language is None else (settings.transcription_language,)
+
+    def captions(video_id: str) -> Captions | None:
+        from transcriber.captions import read_captions  # noqa: PLC0415  (its client is needed only where it is asked)
+
+        return read_captions(video_id, languages=languages)
+
+    return Tools(
+        source=open_source(settings),
+        backends=open_backends(settings, stop=stop),
+        read_captions=captions,
+        known=KnownWork.of(settings),
+        done=done,
+    )
+
+
+def to_wishes(settings: Settings) -> Wishes:
+    """What the settings say of all work."""
+    return Wishes(
+        AudioLimits(max_seconds=settings.audio_max_seconds, max_bytes=settings.audio_max_bytes),
+        language=settings.transcription_language,
+        captions=settings.transcription_captions,
+    )
