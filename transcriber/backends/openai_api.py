@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import structlog
 
-from transcriber.backends.backend import SAMPLE_RATE
+from transcriber.backends.backend import SAMPLE_RATE, Piece, Speech
+from transcriber.backends.clips import JOINED_PAUSE, PADDING, keep_speech
 from transcriber.backends.encoding import WAV, Encoding, best_encoding, encode
 from transcriber.backends.openai_answers import Said, to_language, to_segments
 from transcriber.backends.openai_capabilities import find_model
@@ -26,7 +27,7 @@ from transcriber.speech import Language
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from transcriber.backends.backend import Backend, Piece, PieceTranscript
+    from transcriber.backends.backend import Backend, PieceTranscript
     from transcriber.backends.openai_capabilities import SpeechModel
     from transcriber.speech import Segment
 
@@ -62,7 +63,7 @@ class OpenAiBackend:
         self.options: Mapping[str, Any] = {
             **{name: value for name, value in self._constant.items() if name != "model"},
             **self._forms[0].to_fields(),
-            "audio": self._encoding.to_options(),
+            "audio": {**self._encoding.to_options(), "joined_pause": JOINED_PAUSE, "padding": PADDING},
             **({"language": language} if language else {}),
         }
 
@@ -77,7 +78,8 @@ class OpenAiBackend:
     def listen(self, piece: Piece, language: str | None) -> Iterator[tuple[Piece, Said]]:
         """What the server hears, in one part if it takes the piece as it is, else in several.
 
-        Nothing is sent where nobody speaks. Raises VideoFault, ServiceFault or Stopped.
+        Long pauses are not sent: they cost money, and models make things up in them. Raises VideoFault,
+        ServiceFault or Stopped.
         """
         waiting = [piece]
         while waiting:
@@ -95,9 +97,20 @@ class OpenAiBackend:
             else:
                 yield part, answer
 
-    def to_segments(self, part: Piece, said: Said) -> tuple[Segment, ...]:
-        """What is said in a part, timed from the part's start."""
-        return to_segments(said, part, word_times=self.capability.timestamps == "word")
+    def to_segments(self, part: Piece, said: Said, *, later: float) -> Iterator[Segment]:
+        """What is said in a part, timed from the start of the piece, in which the part begins `later`."""
+        clips = keep_speech(part)
+        seconds = len(clips.samples) / SAMPLE_RATE
+        after = min(PADDING, max(0.0, part.seconds - part.speech[-1].end))
+        spoken = Speech(min(PADDING, part.speech[0].start), seconds - after)
+
+        def to_times(start: float, end: float) -> tuple[float, float]:
+            start, end = clips.to_piece_times(start, end)
+            return start + later, end + later
+
+        heard = Piece(part.start, clips.samples, (spoken,))
+        for segment in to_segments(said, heard, word_times=self.capability.timestamps == "word"):
+            yield _timed_anew(segment, to_times)
 
     def _longest_now(self) -> float:
         return min(self._longest, _LONGEST_WITHOUT_TIMES) if self._forms[0] == TEXT_ONLY else self._longest
@@ -137,8 +150,9 @@ class OpenAiBackend:
         return True
 
     def _send(self, part: Piece, language: str | None, encoding: Encoding) -> Said | Refusal:
-        padding = max(0, int(_SHORTEST_SECONDS * SAMPLE_RATE) - len(part.samples))
-        content = encode(np.pad(part.samples, (0, padding)), encoding)
+        samples = keep_speech(part).samples
+        padding = max(0, int(_SHORTEST_SECONDS * SAMPLE_RATE) - len(samples))
+        content = encode(np.pad(samples, (0, padding)), encoding)
         most = self.capability.max_piece_bytes
         if most is not None and len(content) > most:
             text = (
@@ -163,14 +177,16 @@ class _Listening:
         for part, said in self._backend.listen(self._piece, self._asked):
             heard = heard or to_language(said)
             self.language = heard or self.language
-            later = part.start - self._piece.start
-            for segment in self._backend.to_segments(part, said):
-                yield _moved(segment, later) if later else segment
+            yield from self._backend.to_segments(part, said, later=part.start - self._piece.start)
 
 
-def _moved(segment: Segment, later: float) -> Segment:
-    words = tuple(replace(word, start=word.start + later, end=word.end + later) for word in segment.words)
-    return replace(segment, start=segment.start + later, end=segment.end + later, words=words)
+def _timed_anew(segment: Segment, to_times: Callable[[float, float], tuple[float, float]]) -> Segment:
+    words = []
+    for word in segment.words:
+        start, end = to_times(word.start, word.end)
+        words.append(replace(word, start=start, end=end))
+    start, end = to_times(segment.start, segment.end)
+    return replace(segment, start=start, end=end, words=tuple(words))
 
 
 def open_openai_backend(  # noqa: PLR0913  (settings of a server, each by its name)

@@ -89,6 +89,9 @@ def find_model(name: str, base_url: str | None = None) -> SpeechModel:
 
 
 def is_openai(base_url: str | None) -> bool:
-    """True for OpenAI's own API, in every region."""
-    host = urlsplit(base_url or OPENAI_URL).hostname or ""
+    """True for OpenAI's own API, in every region; False for what is no address."""
+    try:
+        host = urlsplit(base_url or OPENAI_URL).hostname or ""
+    except ValueError:
+        return False
     return host == "api.openai.com" or host.endswith(".api.openai.com")

@@ -52,11 +52,11 @@ class SpeechServer:
     def __init__(
         self, api_key: str, base_url: str | None, *, timing: Timing, stop: Callable[[], bool] = lambda: False
     ) -> None:
+        address = base_url or OPENAI_URL
+        self.host = _check_address(address)
         self._key = _check_key(api_key, base_url)
         self._timing = timing
         self._stop = stop
-        address = base_url or OPENAI_URL
-        self.host = _check_address(address)
         seconds = openai.Timeout(timing.answer_seconds, connect=min(_CONNECT_SECONDS, timing.answer_seconds))
         # A proxy of the environment would look for a server of this machine on its own.
         is_here = urlsplit(address).hostname in _THIS_MACHINE
@@ -95,7 +95,7 @@ class SpeechServer:
 
     def _wait_before(self, attempt: int, answer: Refusal) -> float | None:
         """Seconds until the next attempt; None where the server asked for more than is waited here."""
-        longest = min(_LONGEST_WAIT_SECONDS, self._timing.retry_seconds * 2 ** (attempt - 1))
+        longest = min(_LONGEST_WAIT_SECONDS, self._timing.retry_seconds * 2.0 ** (attempt - 1))
         seconds = longest * random.uniform(0.5, 1.0)  # noqa: S311  (spreads attempts, guards no secret)
         asked = answer.fault.retry_after if isinstance(answer.fault, PassingFault) else None
         if asked is None:
@@ -176,11 +176,11 @@ def _check_key(api_key: str, base_url: str | None) -> str:
 
 def _check_address(address: str) -> str:
     """The host of an address, with its port where one is named."""
-    parts = urlsplit(address)
     try:
-        host, port = parts.hostname, parts.port
+        parts = urlsplit(address)
+        host, port = parts.hostname if parts.scheme in {"http", "https"} else None, parts.port
     except ValueError:
         host, port = None, None
-    if parts.scheme not in {"http", "https"} or not host:
+    if not host:
         raise OperatorNeeded("OPENAI_BASE_URL is no address of a web server. It looks like http://localhost:8000/v1.")
     return f"{host}:{port}" if port else host
