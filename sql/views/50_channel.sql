@@ -14,6 +14,13 @@ with record as (
         captured_at
     from processed.video
     where channel_id is not null
+    union all
+    select
+        channel_id,
+        author as title,
+        captured_at
+    from processed.player_details
+    where channel_id is not null
 ),
 
 named as (
@@ -27,11 +34,11 @@ named as (
 
 known as (
     select
-        channel_id,
+        coalesce(video.channel_id, player.channel_id) as channel_id,
         count(*) as videos_known
-    from processed.video
-    where channel_id is not null
-    group by channel_id
+    from processed.video as video
+    left join processed.player_details as player on video.video_id = player.video_id
+    group by coalesce(video.channel_id, player.channel_id)
 ),
 
 latest as (
@@ -67,6 +74,6 @@ left join latest on named.channel_id = latest.channel_id;
 
 comment on view trusted.channel is
 'What is known of a channel, with its newest counts? '
-'One row a channel that a record names, from processed.channel and processed.video; the title is that of the newest '
-'record of either. captured_at is NULL where nobody has looked at the channel itself. '
+'One row a channel that a record names, from processed.channel, processed.video and processed.player_details; the '
+'title is that of the newest of them. captured_at is NULL where nobody has looked at the channel itself. '
 'subscriber_count is NULL where it is hidden.';
