@@ -40,7 +40,9 @@ def read_chart(api: YouTubeApi, chart: Chart, captured_at: datetime) -> Reading:
 
 def _read_messages(api: YouTubeApi, chart: Chart, captured_at: datetime) -> RegionReading:
     reading = read_chart(api, chart, captured_at)
-    return RegionReading(tuple(to_chart_messages(reading)), len(reading.items), captured_at, reading.duplicates)
+    return RegionReading(
+        tuple(to_chart_messages(reading)), len(reading.items), captured_at, reading.duplicates, reading.items
+    )
 
 
 CHARTS = RegionSource("ingest charts", "youtube_trending", _read_messages)

@@ -42,7 +42,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(ingest)
 
 
-def charts(
+def charts(  # noqa: PLR0913  (one parameter a flag)
     *,
     region: _Regions = None,
     all_regions: _AllRegions = False,
@@ -50,6 +50,15 @@ def charts(
         list[str] | None, typer.Option("--category", help="A category's number, as 10. Default: the whole chart.")
     ] = None,
     max_units: _MaxUnits = None,
+    transcribe_top: Annotated[
+        int | None,
+        typer.Option(
+            "--transcribe-top",
+            min=1,
+            metavar="N",
+            help="Also request transcriptions of the first N videos of each chart that were not asked for before.",
+        ),
+    ] = None,
     as_json: _Json = False,
 ) -> None:
     """Read YouTube's most popular videos of regions, whole charts only, into youtube_trending.
@@ -57,7 +66,9 @@ def charts(
     A region that can't be read stops no other: the good ones are published, and the exit code is 75.
     """
     commands = _commands()
-    request = commands.RegionsRequest(tuple(region or ()), all_regions, tuple(category or ()), max_units)
+    request = commands.RegionsRequest(
+        tuple(region or ()), all_regions, tuple(category or ()), max_units, transcribe_top
+    )
     commands.run_regions(commands.CHARTS, request, as_json=as_json)
 
 
@@ -70,7 +81,7 @@ def categories(
     commands.run_regions(commands.CATEGORIES, request, as_json=as_json)
 
 
-def videos(
+def videos(  # noqa: PLR0913  (one parameter a flag)
     ids: Annotated[
         list[str] | None, typer.Argument(help="Ids of videos. Put -- before one that starts with -.")
     ] = None,
@@ -78,11 +89,17 @@ def videos(
     ids_file: _IdsFile = None,
     charted_since: _ChartedSince = None,
     max_units: _MaxUnits = None,
+    transcribe: Annotated[
+        bool,
+        typer.Option(
+            "--transcribe", help="Also request transcriptions of those that came and were not asked for before."
+        ),
+    ] = False,
     as_json: _Json = False,
 ) -> None:
     """Read videos as they are now into youtube_video; one that is gone becomes an absence."""
     commands = _commands()
-    request = commands.IdsRequest(tuple(ids or ()), ids_file, charted_since, max_units)
+    request = commands.IdsRequest(tuple(ids or ()), ids_file, charted_since, max_units, transcribe)
     commands.run_ids(commands.VIDEOS, request, as_json=as_json)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import orjson
@@ -16,7 +15,7 @@ from rich.table import Table
 from ingest.categories import CATEGORIES
 from ingest.channels import CHANNELS
 from ingest.charts import CHARTS
-from ingest.id_run import ingest_ids
+from ingest.id_run import IdsRequest, ingest_ids
 from ingest.region_run import RegionsRequest, ingest_regions
 from ingest.videos import VIDEOS
 from trendscript.ids import NoIds, check_id, parse_duration, read_ids_file, split_ids
@@ -24,7 +23,6 @@ from trendscript.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     from ingest.id_run import IdSource
     from ingest.region_run import RegionSource
@@ -33,16 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["CATEGORIES", "CHANNELS", "CHARTS", "VIDEOS", "IdsRequest", "RegionsRequest", "run_ids", "run_regions"]
 
 _NAMED_AT_MOST = 10
-
-
-@dataclass(frozen=True, slots=True)
-class IdsRequest:
-    """Ids to ask for, from any of three places: arguments, a file with one a line, the charts of late."""
-
-    ids: tuple[str, ...] = ()
-    ids_file: Path | None = None
-    charted_since: str | None = None
-    max_units: int | None = None
 
 
 def run_regions(source: RegionSource, request: RegionsRequest, *, as_json: bool) -> None:
@@ -59,7 +47,7 @@ def run_ids(source: IdSource, request: IdsRequest, *, as_json: bool) -> None:
     settings = read_settings()
     ids, rejected = gather_ids(settings, source, request)
     with _progress(f"{source.kind.name}s") as advance:
-        report = ingest_ids(settings, source, ids, max_units=request.max_units, on_lot=advance)
+        report = ingest_ids(settings, source, ids, request, on_lot=advance)
     report.rejected_ids = rejected
     report.rejected = len(rejected)
     if not as_json:
@@ -105,6 +93,8 @@ def _end(report: Report, *, as_json: bool) -> None:
         typer.echo(orjson.dumps(report.to_dict(), option=orjson.OPT_INDENT_2).decode())
     else:
         typer.echo(f"{report.published} published, {report.rejected} rejected, {report.units} units of quota spent.")
+        if report.transcriptions_requested is not None:
+            typer.echo(f"Transcriptions requested: {report.transcriptions_requested}.")
     failure = report.failure()
     if failure is not None:
         raise failure

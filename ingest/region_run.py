@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ingest.api_failures import ChartNotFound
 from ingest.quota import utc_now
@@ -12,6 +12,8 @@ from ingest.records import Chart
 from ingest.regions import check_category, check_regions, read_all_regions
 from ingest.report import RegionRow, RegionsReport
 from ingest.session import open_session
+from ingest.speech_requests import TOPIC as REQUESTS_TOPIC
+from ingest.speech_requests import open_requests, publish_requests
 from trendscript.envelopes import to_timestamp
 
 if TYPE_CHECKING:
@@ -27,22 +29,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RegionsRequest:
-    """What to read: without regions the settings' are meant, without categories the whole chart."""
+    """What to read: without regions the settings' are meant, without categories the whole chart.
+
+    `transcribe_top` asks for transcriptions of that many of the first videos of each chart; None asks for none.
+    """
 
     regions: tuple[str, ...] = ()
     all_regions: bool = False
     categories: tuple[str, ...] = ()
     max_units: int | None = None
+    transcribe_top: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RegionReading:
-    """What one whole reading gave: its messages, and how many records came, once and twice."""
+    """What one whole reading gave: its messages, and how many records came, once and twice.
+
+    `items` are the records themselves, in their order, where they may be asked to be transcribed.
+    """
 
     messages: tuple[Message, ...]
     size: int
     captured_at: datetime
     duplicates: int = 0
+    items: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,24 +81,29 @@ def ingest_regions(
     are in the report; whoever called decides (`RegionsReport.failure`).
 
     Raises RegionRefused, CategoryRefused, KeyMissing, BrokerUnreachable, BrokerRefused, TopicMissing or
-    MessageTooLarge; with `all_regions` also what `YouTubeApi.read_pages` raises.
+    MessageTooLarge; with `all_regions` also what `YouTubeApi.read_pages` raises; with `transcribe_top` also
+    what `open_requests` raises, before a unit is spent.
     """
     check_request(settings, request)
+    top = request.transcribe_top
+    requests = None if top is None else open_requests(settings, "charted", source.command, at_most=top)
     report = RegionsReport()
     rows: dict[Chart, RegionRow] = {}
-    with open_session(
-        settings, command=source.command, topic=source.topic, max_units=request.max_units, now=now
-    ) as session:
+    topics = (source.topic,) if requests is None else (source.topic, REQUESTS_TOPIC)
+    with open_session(settings, command=source.command, topics=topics, max_units=request.max_units, now=now) as session:
         charts = _charts(settings, request, session.api)
         report.asked = len(charts)
         for outcome in _read(settings, session, charts, lambda chart: source.read(session.api, chart, now())):
             if outcome.result is not None:
                 session.publish(outcome.result.messages)
+                if requests is not None:
+                    requests.gather(outcome.result.items)
             if outcome.failure is not None and not isinstance(outcome.failure, ChartNotFound):
                 report.failures.append(outcome.failure)
             rows[outcome.task] = to_row(outcome)
             if on_row is not None:
                 on_row(rows[outcome.task], len(charts))
+        publish_requests(session, requests, report)
     report.take_counts(session)
     report.regions = [rows[chart] for chart in charts]
     return report

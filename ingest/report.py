@@ -27,7 +27,11 @@ class SomeReadingsFailed(TryAgainLater):
 
 @dataclass(slots=True)
 class Report:
-    """Counts of a run; `published` leaves out the messages to `api_usage`. `failures` has one a reading that failed."""
+    """Counts of a run; `published` leaves out requests for transcriptions and the messages to `api_usage`.
+
+    `failures` has one a reading that failed. `transcriptions_requested` is None where none were to be, and
+    `not_requested` says why what was wanted could not be.
+    """
 
     published: int = 0
     rejected: int = 0
@@ -35,6 +39,8 @@ class Report:
     requests: int = 0
     failures: list[TrendscriptError] = field(default_factory=list)
     asked: int = 0
+    transcriptions_requested: int | None = None
+    not_requested: TrendscriptError | None = None
 
     def take_counts(self, session: Session) -> None:
         """Take over the counts of a session that has ended, when all its messages are confirmed."""
@@ -44,16 +50,18 @@ class Report:
 
     def failure(self) -> TrendscriptError | None:
         """The failure the command ends with, None where all went well."""
-        return decide_failure(self.failures, asked=self.asked)
+        return decide_failure(self.failures, asked=self.asked) or self.not_requested
 
     def to_dict(self) -> dict[str, Any]:
         """The report as `--json` prints it."""
-        return {
+        counts = {
             "published": self.published,
             "rejected": self.rejected,
             "units": self.units,
             "requests": self.requests,
         }
+        asked = self.transcriptions_requested
+        return counts if asked is None else {**counts, "transcriptions_requested": asked}
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from trendscript.endpoints import kafka_bootstrap_servers
 from trendscript.kafka import BrokerRefused, BrokerUnreachable, Publisher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from trendscript.kafka import Message
@@ -46,11 +46,11 @@ def open_session(
     settings: Settings,
     *,
     command: str,
-    topic: str,
+    topics: Sequence[str],
     max_units: int | None = None,
     now: Callable[[], datetime] = utc_now,
 ) -> Iterator[Session]:
-    """Everything `command` needs to bring records to `topic`; what it spent goes to `api_usage`, also when it fails.
+    """Everything `command` needs to bring records to `topics`; what it spent goes to `api_usage`, also when it fails.
 
     Kafka and the topics are looked up first: a unit spent on what can't be published is lost.
     Raises KeyMissing, BrokerUnreachable, BrokerRefused or TopicMissing.
@@ -60,7 +60,7 @@ def open_session(
     with Publisher(
         bootstrap_servers=kafka_bootstrap_servers(settings), client_properties=settings.kafka_client_properties
     ) as publisher:
-        publisher.require_topics((topic, "api_usage"))
+        publisher.require_topics((*topics, "api_usage"))
         session = Session(api, ledger, publisher)
         try:
             yield session

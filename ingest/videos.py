@@ -28,7 +28,7 @@ def read_videos(api: YouTubeApi, ids: Sequence[str], captured_at: datetime) -> L
     missing = () if None in returned else tuple(video_id for video_id in ids if video_id not in returned)
     messages = [to_video_message(item, captured_at) for item in items]
     absences = [to_absence_message(video_id, captured_at) for video_id in missing]
-    return Lookup((*messages, *absences), len(items), missing)
+    return Lookup((*messages, *absences), len(items), missing, tuple(items))
 
 
 VIDEOS = IdSource("ingest videos", "youtube_video", VIDEO_ID, read_videos, read_charted_videos)

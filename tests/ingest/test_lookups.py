@@ -10,6 +10,7 @@ import pytest
 from ingest.loopback_answers import backend_error
 from ingest.loopback_api import Fault
 from tests.ingest.building import a_category, a_channel, a_channel_id, a_chart_item, a_video_id
+from tests.warehouse.pointing import point_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,7 +131,7 @@ def test_videos_charted_of_late_come_from_the_warehouse(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Of three charted videos two were in a chart within a week: these are asked for, and their channel."""
-    _point_at(database, monkeypatch)
+    point_at(database, monkeypatch)
     _chart(database)
     api.data.videos = {a_video_id(n): a_chart_item(n) for n in (1, 2, 3)}
     api.data.channels = {a_channel_id(1): a_channel(1)}
@@ -144,19 +145,10 @@ def test_an_unmigrated_warehouse_is_named(
     trendscript: Callable[..., Run], empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """--charted-since on a database without tables says what to run, with code 78."""
-    _point_at(empty_database, monkeypatch)
+    point_at(empty_database, monkeypatch)
     run = trendscript("ingest", "videos", "--charted-since", "7d")
     assert run.code == 78
     assert "trendscript migrate" in run.err
-
-
-def _point_at(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    parts = psycopg2.extensions.parse_dsn(dsn)
-    monkeypatch.setenv("POSTGRES_HOST", parts["host"])
-    monkeypatch.setenv("POSTGRES_PORT", parts["port"])
-    monkeypatch.setenv("POSTGRES_DB", parts["dbname"])
-    monkeypatch.setenv("POSTGRES_USER", parts["user"])
-    monkeypatch.setenv("POSTGRES_PASSWORD", parts["password"])
 
 
 def _chart(dsn: str) -> None:
