@@ -22,12 +22,13 @@ class Capability:
     """What a backend takes in one piece and what it gives back; None is no limit.
 
     `timestamps` is the closest it can give: "none" makes the work cut audio into pieces of about a minute,
-    whose own times then stand for those of the text.
+    whose own times then stand for those of the text. `languages` are the only ones it knows.
     """
 
     timestamps: Timestamps
     max_piece_seconds: float | None = None
     max_piece_bytes: int | None = None
+    languages: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Tests of listening: pieces, what is kept of them, flags, and the local backend."""
