@@ -29,15 +29,17 @@ def youtube() -> Iterator[LoopbackYouTube]:
 
 @pytest.fixture
 def source(youtube: LoopbackYouTube) -> PytubefixSource:
-    """A source that gives up soon."""
+    """A source that tries again at once."""
     return make_source(youtube)
 
 
-def make_source(youtube: LoopbackYouTube, *, max_seconds: float = 3_600, max_bytes: int = 10**9) -> PytubefixSource:
+def make_source(
+    youtube: LoopbackYouTube, *, max_seconds: float = 3_600, max_bytes: int = 10**9, timeout_seconds: float = 10
+) -> PytubefixSource:
     """A source with limits."""
     return PytubefixSource(
         AudioLimits(max_seconds=max_seconds, max_bytes=max_bytes),
         handlers=[youtube.handler()],
-        timeout_seconds=0.5,
+        timeout_seconds=timeout_seconds,
         retry_seconds=0.0,
     )

@@ -175,6 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         length = len(reply.body) if reply.announced is None else reply.announced
         self.send_header("Content-Length", str(length))
+        self.send_header("Connection", "close")
         self.end_headers()
         if self.command == "HEAD":
             return
