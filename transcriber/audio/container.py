@@ -146,6 +146,9 @@ def read_seconds(container: InputContainer, file: Path) -> float | None:
         return None
     if container.format.name in _UNMEASURED and not _states_mp3_length(file):
         return None
+    late = container.start_time or 0
+    if container.format.name == "matroska,webm" and 0 < late < container.duration:
+        return (container.duration - late) / av.time_base  # Matroska states when it ends, from 0
     return container.duration / av.time_base / read_riff_share(file)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from transcriber.audio.wholeness import is_cut_off
 from transcriber.faults import Stopped, VideoFault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from typing import BinaryIO
 
@@ -131,19 +132,28 @@ class _Track:
 
     def decode(self, stop: Callable[[], bool]) -> None:
         """Decode the track to its end, or to where the container breaks."""
-        try:
-            for packet in self._container.demux():
-                if stop():
-                    raise Stopped
-                tick = self._ticks[packet.stream_index]
-                seconds = (packet.duration or 0) * tick
-                if packet.pts is not None:
-                    self._reached = max(self._reached, packet.pts * tick - self._origin + seconds)
-                if packet.stream_index == self._stream.index:
-                    self._decode_packet(packet, seconds or _PACKET_SECONDS)
+        with self._noting_breaks():
+            self._decode_packets(stop)
+        with self._noting_breaks():
             self._pcm.flush()
+
+    @contextmanager
+    def _noting_breaks(self) -> Iterator[None]:
+        try:
+            yield
         except FFmpegError as error:
             self._broken = error.strerror
+
+    def _decode_packets(self, stop: Callable[[], bool]) -> None:
+        for packet in self._container.demux():
+            if stop():
+                raise Stopped
+            tick = self._ticks[packet.stream_index]
+            seconds = (packet.duration or 0) * tick
+            if packet.pts is not None:
+                self._reached = max(self._reached, packet.pts * tick - self._origin + seconds)
+            if packet.stream_index == self._stream.index:
+                self._decode_packet(packet, seconds or _PACKET_SECONDS)
 
     def _decode_packet(self, packet: Packet[Stream], seconds: float) -> None:
         try:

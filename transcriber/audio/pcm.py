@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
-from av import AudioResampler
+from av import AudioFifo, AudioResampler
 
 from transcriber.audio.container import check_shape
 from transcriber.backends.backend import SAMPLE_RATE
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 BYTES_PER_SAMPLE = 2
 _FULL_SCALE = 32_768.0
 _SILENCE_BLOCK = SAMPLE_RATE
+_RESAMPLED_AT_ONCE = 16_384
+"""Frames of a few milliseconds each would spend most of their time on the way in and out of the resampler."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,26 +53,35 @@ class PcmWriter:
         self.count = 0
         self._file = file
         self._max_seconds = max_seconds
-        self._resampler = AudioResampler("s16", "mono", SAMPLE_RATE)
         self._shape: tuple[str, str, int] | None = None
+        self._begin()
 
     @property
     def seconds(self) -> float:
-        """How much is written."""
-        return self.count / SAMPLE_RATE
+        """How much is written, or waits to be."""
+        return self.count / SAMPLE_RATE + (self._waiting.samples / self._shape[2] if self._shape else 0)
 
     def write(self, frame: AudioFrame) -> None:
-        """Resample and write a frame; its rate or channels may differ from those before it."""
+        """Take a frame to resample and write; its rate or channels may differ from those before it."""
         shape = (frame.format.name, frame.layout.name, frame.sample_rate)
         if shape != self._shape:
             check_shape(frame.sample_rate, frame.layout.nb_channels)
             self.flush()
             self._shape = shape
-        self._write_resampled(self._resampler.resample(frame))
+        frame.pts = None  # the queue would insist on times without gaps
+        self._waiting.write(frame)
+        if self._waiting.samples >= _RESAMPLED_AT_ONCE:
+            self._write_frames(self._resampler.resample(self._waiting.read()))
 
     def flush(self) -> None:
-        """Write what the resampler holds back, and begin anew."""
-        self._write_resampled(self._resampler.resample(None))
+        """Write what waits and what the resampler holds back, and begin anew."""
+        if self._waiting.samples:
+            self._write_frames(self._resampler.resample(self._waiting.read()))
+        self._write_frames(self._resampler.resample(None))
+        self._begin()
+
+    def _begin(self) -> None:
+        self._waiting = AudioFifo()
         self._resampler = AudioResampler("s16", "mono", SAMPLE_RATE)
 
     def write_silence(self, seconds: float) -> None:
@@ -82,12 +93,12 @@ class PcmWriter:
             self._write_samples(bytes(block * BYTES_PER_SAMPLE), block)
             left -= block
 
-    def _write_resampled(self, frames: list[AudioFrame]) -> None:
+    def _write_frames(self, frames: list[AudioFrame]) -> None:
         for frame in frames:
             self._write_samples(memoryview(frame.planes[0])[: frame.samples * BYTES_PER_SAMPLE], frame.samples)
 
     def _write_samples(self, content: bytes | memoryview, count: int) -> None:
         self._file.write(content)
         self.count += count
-        if self.seconds > self._max_seconds:
+        if self.count > self._max_seconds * SAMPLE_RATE:
             raise VideoFault("too_long", f"The audio is longer than the {self._max_seconds:g} s that are allowed.")

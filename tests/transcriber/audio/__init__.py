@@ -1,0 +1,1 @@
+"""Tests of audio: sources and decoding."""
