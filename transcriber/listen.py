@@ -85,7 +85,8 @@ def _hear_speech(audio: Audio, keep: KeptPieces, stop: Callable[[], bool]) -> tu
             if speech and speech[-1].end == part.start:
                 part = Speech(speech.pop().start, part.end)  # noqa: PLW2901  (the same speech, on both sides of a seam)
             speech.append(part)
-    keep.save("speech", [[part.start, part.end] for part in speech])
+    if audio.seconds > _WINDOW_SECONDS:  # a single window is heard again sooner than its result is safe on the disk
+        keep.save("speech", [[part.start, part.end] for part in speech])
     return tuple(speech)
 
 

@@ -181,8 +181,9 @@ class LocalBackend:
 
     def __init__(self, model: str, loader: _Loader, *, word_times: bool) -> None:
         self.model = model
-        self.revision = read_revision(loader.folder)
-        multilingual = is_multilingual(loader.folder)
+        self.folder = loader.folder
+        self.revision = read_revision(self.folder)
+        multilingual = is_multilingual(self.folder)
         self.capability = Capability(
             timestamps="word" if word_times else "segment", languages=None if multilingual else ("en",)
         )
