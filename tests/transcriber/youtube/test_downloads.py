@@ -164,6 +164,20 @@ def test_a_download_that_never_works(youtube: LoopbackYouTube, source: AudioSour
     assert youtube.count("player") == 2 * ATTEMPTS
 
 
+def test_more_than_was_announced_is_not_written(youtube: LoopbackYouTube, source: AudioSource, tmp_path: Path) -> None:
+    """A server that never ends fills no disk."""
+    sizes: list[int] = []
+
+    def watch() -> bool:
+        sizes.extend(file.stat().st_size for file in tmp_path.rglob("*.*") if file.is_file())
+        return False
+
+    youtube.routes["media"] = lambda _: Reply(b"x" * 5_000_000)
+    with pytest.raises(VideoFault):
+        source.fetch(a_look(), tmp_path, stop=watch)
+    assert SIZE / 2 < max(sizes) < SIZE + 200_000
+
+
 def test_a_server_that_is_silent(youtube: LoopbackYouTube, source: AudioSource, tmp_path: Path) -> None:
     """It is waited for, but not for ever; whatever the video, it is the server."""
     youtube.routes["media"] = lambda _: Reply(pause=60)

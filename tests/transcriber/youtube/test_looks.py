@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-import threading
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from transcriber.audio.youtube import PytubefixSource
 from transcriber.faults import PassingFault, ServerGone, ServiceFault, VideoFault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tests.transcriber.youtube.loopback import LoopbackYouTube
 
@@ -262,15 +262,23 @@ def test_just_within_the_limits(youtube: LoopbackYouTube) -> None:
     assert make_source(youtube, max_seconds=61.041, max_bytes=50_000).look(VIDEO).format.itag == 249
 
 
+@pytest.fixture
+def eager_threads() -> Iterator[None]:
+    """Threads take turns far more often, so that what may go wrong between two of them does."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.mark.usefixtures("eager_threads")
 def test_looks_at_the_same_time_do_not_mix_videos(youtube: LoopbackYouTube, source: AudioSource) -> None:
     """Though pytubefix keeps one request body for the whole process, each video gets what is said of it."""
-    names = [f"{number:011d}" for number in range(24)]
+    names = [f"{number:011d}" for number in range(64)]
     for name in names:
         youtube.players[name] = a_player(a_format(249), video_id=name)
-    together = threading.Barrier(8)
 
     def look(name: str) -> str | None:
-        together.wait(timeout=10)
         details = source.look(name).details
         return details.title if details else None
 
