@@ -31,8 +31,11 @@ FORMATS = (
 )
 """FFmpeg's readers that may open a file. None reads another file or the network, as playlists (hls, concat) do."""
 
-_UNMEASURED = frozenset({"aac", "ac3", "amr", "dts", "eac3", "loas", "mpeg", "mp3"})
-"""Containers without a length: FFmpeg guesses it from the bit rate of the first moments."""
+_BARE = frozenset({"aac", "ac3", "amr", "dts", "eac3", "loas", "mp3"})
+"""Packets and nothing around them: FFmpeg counts times as if all packets were like the first ones."""
+
+_UNMEASURED = _BARE | {"mpeg"}
+"""What states no length: FFmpeg guesses it from the bit rate of the first moments."""
 
 _MP3_LENGTH_MARKS = (b"Xing", b"Info", b"VBRI")
 
@@ -150,6 +153,11 @@ def read_seconds(container: InputContainer, file: Path) -> float | None:
     if container.format.name == "matroska,webm" and 0 < late < container.duration:
         return (container.duration - late) / av.time_base  # Matroska states when it ends, from 0
     return container.duration / av.time_base / read_riff_share(file)
+
+
+def has_clock(container: InputContainer) -> bool:
+    """Whether times of packets are stated, so that a leap in them means something."""
+    return container.format.name not in _BARE
 
 
 def _states_mp3_length(file: Path) -> bool:

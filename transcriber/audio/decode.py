@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from av import time_base as TICKS_A_SECOND  # noqa: N812 - a constant of FFmpeg's
 from av.error import FFmpegError
 
-from transcriber.audio.container import check_shape, open_container, pick_audio, read_seconds
+from transcriber.audio.container import check_shape, has_clock, open_container, pick_audio, read_seconds
 from transcriber.audio.disk import disk_faults
 from transcriber.audio.pcm import DecodedAudio, PcmWriter
 from transcriber.audio.wholeness import is_cut_off
@@ -123,6 +123,7 @@ class _Track:
         self._stream = stream
         self._pcm = pcm
         self._stated = stated
+        self._clocked = has_clock(container)
         self._origin = (container.start_time or 0) / TICKS_A_SECOND
         self._ticks = [float(stream.time_base or 0) for stream in container.streams]
         self._damaged = 0.0
@@ -167,7 +168,7 @@ class _Track:
 
     def _fill_gap_before(self, frame: AudioFrame) -> None:
         """Write silence where the clock leaps, unless to where the file doesn't reach by its own account."""
-        if frame.time is None:
+        if frame.time is None or not self._clocked:
             return
         time = frame.time - self._origin
         gap = time - self._pcm.seconds

@@ -74,14 +74,17 @@ def _frames(seconds: float, rate: int, layout: str) -> Iterator[AudioFrame]:
         yield frame
 
 
-def write_video(path: Path, seconds: float = 2, *, sound: float | None = None, late: float = 0) -> Path:
-    """Grey pictures; with `sound`, a tone of so many seconds beside them, which begins `late`."""
+def write_video(path: Path, seconds: float = 2, *, sound: float | None = None, late: float = 0, side: int = 32) -> Path:
+    """Black pictures; with `sound`, a tone of so many seconds beside them, which begins `late`."""
     with av.open(str(path), "w") as container:
-        pictures = container.add_stream("mpeg4", rate=10)
-        pictures.width, pictures.height, pictures.pix_fmt = 32, 32, "yuv420p"
+        pictures = container.add_stream("png" if path.suffix == ".mov" else "mpeg4", rate=1)
+        pictures.width, pictures.height = side, side
+        pictures.pix_fmt = "gray" if path.suffix == ".mov" else "yuv420p"
         tone = None if sound is None else container.add_stream("aac", rate=48_000, layout="mono")
-        for number in range(round(seconds * 10)):
-            picture = av.VideoFrame.from_ndarray(np.full((48, 32), 128, np.uint8), format="yuv420p")
+        picture = av.VideoFrame(side, side, pictures.pix_fmt)
+        for plane in picture.planes:
+            plane.update(bytes(plane.buffer_size))
+        for number in range(round(seconds)):
             picture.pts = number
             container.mux(pictures.encode(picture))
         container.mux(pictures.encode(None))
