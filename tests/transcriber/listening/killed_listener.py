@@ -1,4 +1,4 @@
-"""`python -m tests.transcriber.listening.killed_listener FOLDER`: listens to a made audio until it is killed or done."""
+"""`python -m tests.transcriber.listening.killed_listener FOLDER` listens to a made audio, until killed or done."""
 
 from __future__ import annotations
 
