@@ -66,5 +66,9 @@ class OperatorNeeded(ServiceFault, NeedsAPerson):
     """Raised when only a person can help: a wrong key, no money left, a model that is gone."""
 
 
+class ModelGone(OperatorNeeded):
+    """Raised when there is no model of that name. Where only one request names it, that request alone is refused."""
+
+
 class Stopped(Exception):
     """Raised inside the work when the service was asked to stop; what is done so far is kept."""

@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal
 
-from transcriber.faults import OperatorNeeded, PassingFault, ServerGone, VideoFault
+from transcriber.faults import ModelGone, OperatorNeeded, PassingFault, ServerGone, VideoFault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,6 +61,10 @@ _TOO_LONG = re.compile(
 _TOO_LARGE = re.compile(r"content size limit|too large|file size|exceeds? .{0,40}(size|bytes|mb\b)", re.IGNORECASE)
 _NO_FORMAT = re.compile(r"response_format|verbose_json|diarized_json", re.IGNORECASE)
 _NO_WORD_TIMES = re.compile(r"granularit", re.IGNORECASE)
+_LANGUAGE = re.compile(
+    r"(invalid|unknown|unsupported|not supported).{0,40}\blanguage|\blanguage\b.{0,40}(invalid|unknown|not)",
+    re.IGNORECASE,
+)
 _OVER_QUOTA = re.compile(r"exceeded your current quota|insufficient (balance|credit|quota|funds)", re.IGNORECASE)
 _TRY_AGAIN_IN = re.compile(r"try again in ((?:\d+(?:\.\d+)?(?:ms|[hms])\s*)+)", re.IGNORECASE)
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[hms])", re.IGNORECASE)
@@ -106,7 +110,8 @@ def parse_error(status: int, headers: Mapping[str, str], content: bytes) -> Erro
     code = _text(fields.get("code")) or _text(fields.get("type"))
     if _text(fields.get("type")) in _NO_MONEY:
         code = _text(fields.get("type"))
-    return ErrorAnswer(status, code, _text(fields.get("param")), message, _retry_after(headers, message))
+    param = _text(fields.get("param")) or _refused_field(fields.get("detail"))
+    return ErrorAnswer(status, code, param, message, _retry_after(headers, message))
 
 
 def classify(answer: ErrorAnswer) -> FailureKind:  # noqa: PLR0911  (a table in the order of precedence)
@@ -135,7 +140,8 @@ def _classify_request(answer: ErrorAnswer) -> FailureKind:
         return "format_unsupported"
     if _TOO_LONG.search(answer.message):
         return "too_long"
-    if answer.status not in _REQUEST_STATUSES or answer.param not in {"", "file"}:
+    about_the_form = answer.param not in {"", "file"} or _LANGUAGE.search(answer.message)
+    if answer.status not in _REQUEST_STATUSES or about_the_form:
         return "misconfigured"
     return "refused"
 
@@ -151,7 +157,8 @@ def to_refusal(answer: ErrorAnswer, *, host: str, model: str) -> Refusal:
         return Refusal(kind, VideoFault("refused_by_backend", f"The speech server refuses the audio ({said})."))
     if kind == "key_refused":
         said = _what_it_said(replace(answer, message=""))  # OpenAI's sentence shows parts of the key
-    return Refusal(kind, OperatorNeeded(_advice(kind, host, model, said)))
+    needed = ModelGone if kind == "model_gone" else OperatorNeeded
+    return Refusal(kind, needed(_advice(kind, host, model, said)))
 
 
 def _advice(kind: FailureKind, host: str, model: str, said: str) -> str:
@@ -188,6 +195,13 @@ def _text(value: object) -> str:
     if isinstance(value, list):  # FastAPI lists what it does not accept
         return "; ".join(f"{item.get('loc')}: {item.get('msg')}" for item in value if isinstance(item, dict))
     return " ".join(str(value).split()) if isinstance(value, str | int) else ""
+
+
+def _refused_field(detail: object) -> str:
+    """The form's field that FastAPI does not accept, the last name of the first `loc`."""
+    first = detail[0] if isinstance(detail, list) and detail else None
+    place = first.get("loc") if isinstance(first, dict) else None
+    return _text(place[-1]) if isinstance(place, list) and place else ""
 
 
 def _retry_after(headers: Mapping[str, str], message: str) -> float | None:

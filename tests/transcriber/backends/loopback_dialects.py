@@ -188,7 +188,18 @@ def refusal(dialect: Dialect, request: SpeechRequest) -> SpeechAnswer | None:
     if asked != "verbose_json" and "timestamp_granularities[]" in request.fields:
         said = "timestamp_granularities needs response_format verbose_json"
         return _error(dialect, 400, said, param="timestamp_granularities")
-    return _wrong_length(dialect, model, request.seconds)
+    return _wrong_language(dialect, request.one("language")) or _wrong_length(dialect, model, request.seconds)
+
+
+def _wrong_language(dialect: Dialect, language: str) -> SpeechAnswer | None:
+    if language in {"", "en", "de", "fr"}:
+        return None
+    if dialect.name == "speaches":
+        detail = [{"type": "enum", "loc": ["body", "language"], "msg": "Input should be 'af', 'am', 'ar' or 'en'"}]
+        return SpeechAnswer(422, json.dumps({"detail": detail}).encode())
+    if dialect.error_is_flat:
+        return _error(dialect, 400, f"Unsupported language: {language!r}. Must be one of ['en', 'de'].")
+    return _error(dialect, 400, f"Invalid language {language!r}.", param="language", code="invalid_language_format")
 
 
 def _wrong_length(dialect: Dialect, model: str, seconds: float) -> SpeechAnswer | None:

@@ -175,7 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(error_answer(400, "Missing required parameter", param="file"))
             return
         content = file.stream.read()
-        codec, samples = _decode(content)
+        codec, samples = decode(content)
         request = SpeechRequest(
             fields={name: form.getlist(name) for name in form},
             headers={name.lower(): value for name, value in self.headers.items()},
@@ -209,7 +209,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: `LoopbackSpeechApi.requests` has it all."""
 
 
-def _decode(content: bytes) -> tuple[str | None, npt.NDArray[np.float32]]:
+def decode(content: bytes) -> tuple[str | None, npt.NDArray[np.float32]]:
     """The codec, None if it can't be told, and 16 kHz samples of a file."""
     try:
         with av.open(io.BytesIO(content), "r") as container:

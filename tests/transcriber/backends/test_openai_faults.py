@@ -24,7 +24,7 @@ from tests.transcriber.backends.loopback_dialects import (
 from tests.transcriber.backends.loopback_speech_api import KEY, CutOff, Dropped, Hanging, LoopbackSpeechApi
 from transcriber.backends.openai_api import open_openai_backend
 from transcriber.backends.openai_server import Timing
-from transcriber.faults import OperatorNeeded, PassingFault, ServerGone, ServiceFault, Stopped, VideoFault
+from transcriber.faults import ModelGone, OperatorNeeded, PassingFault, ServerGone, ServiceFault, Stopped, VideoFault
 
 if TYPE_CHECKING:
     from tests.transcriber.backends.loopback_speech_api import Fault
@@ -55,9 +55,9 @@ def transcribe(api: LoopbackSpeechApi, model: str = "whisper-1", seconds: float 
         (SpeechAnswer(403, b"<html>Forbidden</html>", "text/html"), OperatorNeeded, 1),
         (no_money(), OperatorNeeded, 1),
         (error_answer(402, "Insufficient balance"), OperatorNeeded, 1),
-        (error_answer(404, "The model `whisper-1` does not exist.", code="model_not_found"), OperatorNeeded, 1),
+        (error_answer(404, "The model `whisper-1` does not exist.", code="model_not_found"), ModelGone, 1),
         (SpeechAnswer(404, b"<html>Not Found</html>", "text/html"), OperatorNeeded, 1),
-        (RETIRED, OperatorNeeded, 1),
+        (RETIRED, ModelGone, 1),
         (error_answer(400, "Invalid language 'xx'", param="language"), OperatorNeeded, 1),
         (rate_limited(), PassingFault, 4),
         (rate_limited({"retry-after": "0"}), PassingFault, 4),
