@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ import structlog
 from transcriber.audio.decode import decode, sha256_of
 from transcriber.audio.disk import disk_faults
 from transcriber.done import Answer
-from transcriber.faults import VideoFault
+from transcriber.faults import ModelGone, VideoFault
 from transcriber.kept import KeptPieces
 from transcriber.listen import transcribe_audio
 from transcriber.records import (
@@ -36,7 +37,7 @@ from transcriber.records import (
 from trendscript.kafka import MAX_MESSAGE_BYTES, Message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from transcriber.audio.decode import AudioLimits
     from transcriber.audio.pcm import DecodedAudio
@@ -141,16 +142,17 @@ class Work:
     ) -> Answer:
         """Decode what was brought and have it transcribed, piece by piece; what is done is kept if it is stopped."""
         if brought.answer is not None:
-            return brought.answer
+            return self._unless_done(request, brought, brought.answer)
         recipe = self._recipe(request)
         name = self._id(request, _heard(brought))
         if not request.again and self._tools.done.is_published(name):
-            return _already_there(brought)  # an earlier request for the same was being worked on when this was brought
+            return _already_there(brought)
         started = time.monotonic()
         with disk_faults(self._audio):
             try:
                 audio = self._decode(brought, stop)
-                transcript = self._transcribe(request, brought, audio, stop, observer)
+                with self._named_model(request):
+                    transcript = self._transcribe(request, brought, audio, stop, observer)
                 message = _to_fitting_message(
                     transcript, _attempt(request), recipe, _heard(brought), time.monotonic() - started
                 )
@@ -164,6 +166,11 @@ class Work:
             seconds=time.monotonic() - started,
             transcription_ids=(*brought.ids, name),
         )
+
+    def _unless_done(self, request: TranscriptionRequest, brought: Brought, answer: Answer) -> Answer:
+        """The answer, unless the request before it, which was worked on while this was brought, had the same."""
+        same = answer.outcome == "transcribed" and all(map(self._tools.done.is_published, answer.transcription_ids))
+        return _already_there(replace(brought, before=())) if same and not request.again else answer
 
     def fail(self, request: TranscriptionRequest, fault: VideoFault) -> Answer:
         """The answer to a request that is not to be begun."""
@@ -182,6 +189,16 @@ class Work:
     def _named_recipe(self, request: TranscriptionRequest) -> Recipe:
         """What is known of the recipe without the model being there."""
         return Recipe(self._tools.backends.kind, request.model or self._tools.backends.usual, None, {})
+
+    @contextmanager
+    def _named_model(self, request: TranscriptionRequest) -> Iterator[None]:
+        """A model that is gone is the request's own affair where it is not the usual one."""
+        try:
+            yield
+        except ModelGone as fault:
+            if request.model in (None, self._tools.backends.usual):
+                raise
+            raise VideoFault("refused_by_backend", f"The request names a model that is not there: {fault}") from fault
 
     def _id(self, request: TranscriptionRequest, audio: AudioFile) -> str:
         return transcription_id(request.video_id, audio.sha256, self._recipe(request))

@@ -71,7 +71,7 @@ class _Task:
     digest: str
     dropped: threading.Event = field(default_factory=threading.Event)
     bringing: bool = False
-    brought: Brought | Exception | None = None
+    brought: Brought | Answer | Exception | None = None
     begun: bool = False
 
     @property
@@ -183,27 +183,25 @@ class Worker:
                 self._turn.wait(_TICK_SECONDS * 10)
         return None
 
-    def _bring(self, task: _Task) -> Brought | Exception:
+    def _bring(self, task: _Task) -> Brought | Answer | Exception:
         """What there is to listen to; an exception is handed to the listening thread, whose turn it is to judge it."""
+        if isinstance(task.request, Rejected):
+            return Answer("refused", reason=task.request.reason)
         try:
-            known = self._known_answer(task)
-            if known is not None or isinstance(task.request, Rejected):
-                return Brought(answer=known)
-            return self._work.bring(task.request, stop=self._stop_of(task))
+            known = self._known_answer(task.request, task.digest)
+            return known or self._work.bring(task.request, stop=self._stop_of(task))
         except Exception as error:  # noqa: BLE001  (it is raised again in the other thread)
             return error
 
-    def _known_answer(self, task: _Task) -> Answer | None:
+    def _known_answer(self, request: TranscriptionRequest, digest: str) -> Answer | None:
         """The answer where there is one without any work."""
-        if isinstance(task.request, Rejected):
-            return Answer("refused", reason=task.request.reason)
-        kept = self._record.done.read_answer(task.digest)
+        kept = self._record.done.read_answer(digest)
         if kept is not None:
             return kept
-        if self._record.attempts.count(task.digest) < MOST_STARTS:
+        if self._record.attempts.count(digest) < MOST_STARTS:
             return None
         detail = f"The work was begun {MOST_STARTS} times, and each time it broke off without an answer."
-        return self._work.fail(task.request, VideoFault("crashes_the_transcriber", detail))
+        return self._work.fail(request, VideoFault("crashes_the_transcriber", detail))
 
     # Answering.
 
@@ -245,10 +243,13 @@ class Worker:
         brought = task.brought
         if isinstance(brought, Exception):
             raise brought
-        if brought is None or isinstance(task.request, Rejected) or brought.answer is not None:
-            return brought.answer if brought is not None and brought.answer is not None else Answer("refused")
-        self._begin(task)
-        self._status.note_begin(task.request.video_id)
+        if isinstance(brought, Answer):
+            return brought
+        if brought is None or isinstance(task.request, Rejected):
+            raise LookupError("Nothing was brought.")
+        if brought.answer is None:
+            self._begin(task)
+            self._status.note_begin(task.request.video_id)
         observer = _Observer(self._status, self._record.attempts, task.digest)
         return self._work.listen(task.request, brought, stop=self._stop_of(task), observer=observer)
 

@@ -89,7 +89,7 @@ class ClipBackend:
     model: str = "double"
     revision: str = "1"
     words: str = "Piece at"
-    capability: Capability = Capability(timestamps="segment", max_piece_seconds=2.0)
+    capability: Capability = field(default_factory=lambda: Capability(timestamps="segment", max_piece_seconds=2.0))
     options: Mapping[str, Any] = field(default_factory=lambda: {"beam_size": 1})
     fault: Callable[[Piece], None] = lambda _piece: None
 

@@ -72,12 +72,11 @@ class Place:
     def request(self, *video_ids: str, again: bool = False, model: str | None = None) -> list[TranscriptionRequest]:
         """Ask for videos."""
         requests = [a_request(video_id, again=again, model=model) for video_id in video_ids]
-        self.send(*(to_request_message(request).value for request in requests))
+        self.send(*(replace(to_request_message(request), topic=self.topic) for request in requests))
         return requests
 
-    def send(self, *values: bytes | None) -> None:
-        """Put bytes on the topic of requests, as they are."""
-        messages = [Message(self.topic, b"key", value) for value in values]
+    def send(self, *messages: Message) -> None:
+        """Put messages on the topic of requests, as they are."""
         publish(messages, bootstrap_servers=self.bootstrap_servers, client_properties=None)
 
     def tools(self, done: DoneWork) -> Tools:

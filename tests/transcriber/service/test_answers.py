@@ -13,6 +13,7 @@ from tests.transcriber.service.running import a_video, drain, texts
 from transcriber.faults import VideoFault
 from trendscript.contracts import load_contract
 from trendscript.contracts.rows import MessageReader, Rejected
+from trendscript.kafka import Message
 
 if TYPE_CHECKING:
     from tests.transcriber.service.running import Place
@@ -173,7 +174,7 @@ def test_a_video_that_fails_twice_the_same_way_has_one_id(place: Place) -> None:
 def test_a_message_that_the_contract_refuses_is_passed_over(place: Place, value: bytes | None) -> None:
     """It is counted and committed, nothing is fetched for it, and the next request is done."""
     video = a_video()
-    place.send(value)
+    place.send(Message(place.topic, b"key", value))
     place.request(video)
     tally = drain(place).tally
     assert (tally.refused, tally.transcribed) == (1, 1)
