@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import io
 import math
+import tomllib
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import psycopg2
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from psycopg2.extensions import cursor as Cursor  # noqa: N812  (a class with a lower-case name)
 
@@ -24,6 +26,7 @@ _FLATTENING = 2.7  # Mandelbrot's offset: the most frequent words of a language 
 _NEWEST = datetime(2026, 11, 1, tzinfo=UTC)
 _LINEAGE = ("made_up", "\\\\x00", "0", "0", "1")
 _SEGMENT_SECONDS = 4.0
+_STOP_WORDS = 0.5  # their share of all words
 _AT_ONCE = 1_000  # videos a COPY
 _INDEXES = ("transcript_segment_search", "transcript_segment_trigrams")
 _CHART_SIZE = 50
@@ -37,61 +40,28 @@ class Tongue:
     share: float
     syllables: str
     stop_words: str
-    planted: dict[int, str]
+    planted: dict[str, int]
     phrases: dict[str, float]
     spaces: bool = True
 
 
-TONGUES = (
-    Tongue(
-        "en", 0.56,
-        "ing er al ter com pre con ment ti on ate re de in st ra li ma per un ist ough th sh cha lo we ni pro ly es ed",
-        "the and to of a that in it is you i was for on this with be are have as not but they we what he so or at all "
-        "if just do my about from me his can one there your out no up like",
-        {0: "right", 1: "people", 40: "change", 90: "world", 400: "climate", 700: "bill", 5_000: "senate",
-         25_000: "kubernetes", 40_000: "photosynthesis"},
-        {"climate change": 4e-4, "to be or not to be": 1e-4, "the climate bill passed the senate": 2e-5},
-    ),
-    Tongue(
-        "es", 0.16, "cion ra do es tar mien to la de pre con ma lo que ri na te se al is ta por ver go pa cu ño ción",
-        "de la que el en y a los se del las un por con no una su para es al lo como más o pero sus le ha me",
-        {1: "gente", 300: "clima", 30_000: "kubernetes"}, {"cambio climático": 3e-4},
-    ),
-    Tongue(
-        "de", 0.09, "ung er en ge ver be schaft lich keit ein aus ab stell fahr zeug haus mit tag licht wer kraft ü ä",
-        "die der und in zu den das nicht von sie ist des sich mit dem dass er es ein ich auf so eine auch als an nach",
-        {1: "leute", 200: "klima"}, {"der klimawandel ist da": 2e-4},
-    ),
-    Tongue(
-        "fr", 0.07, "tion ment er ais é re de con par la vi eur ance sou pour ni mo age eau é lle qu pre i so té",
-        "de la le et les des en un du une que est pour qui dans a par plus pas au sur ne se ce il sont avec nous vous",
-        {1: "monde", 200: "climat"}, {"changement climatique": 3e-4},
-    ),
-    Tongue(
-        "ru", 0.04, "ов ать ни ко ра по пре во ста ение ый ом ка ло ми де го рос при ли на те ся",
-        "и в не на я быть он с что а по это она этот к но они мы весь который из у то за свой от так",
-        {1: "люди", 200: "климат"}, {},
-    ),
-    Tongue(
-        "ja", 0.06, "日 本 人 大 年 会 国 中 長 出 三 同 時 政 事 自 行 社 見 月 分 議 後 前 民 生 連 五 発 間 対 上 部 東 者 "
-        "ア イ ウ エ オ カ キ ク ケ コ サ シ ス セ ソ タ チ ツ テ ト ー ン", "の に は を た が で て と し れ さ ある いる も する",
-        {200: "気候", 400: "台風"}, {"天気予報": 3e-4, "気候変動": 1e-4}, spaces=False,
-    ),
-    Tongue("ko", 0.02, "가 나 다 라 마 바 사 아 자 하 정 부 사 람 시 간 국 회 기 후 변 화 날 씨", "이 그 저 것 수 등 및 또는", {}, {"날씨": 1e-3}),
-)  # fmt: skip
+def _read_tongues() -> list[Tongue]:
+    text = Path(__file__).with_name("tongues.toml").read_text(encoding="utf-8")
+    return [Tongue(code, **values) for code, values in tomllib.loads(text).items()]
 
 
 def fill(dsn: str, *, segments: int, videos: int) -> None:
     """Fill the empty tables of a migrated database; indexes for search are built once the rows are there."""
+    tongues = _read_tongues()
     random = np.random.default_rng(_SEED)
     with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cursor:
         definitions = _drop_indexes(cursor)
-        makers = [_Maker(tongue, random) for tongue in TONGUES]
-        shares = np.array([tongue.share for tongue in TONGUES])
-        chosen = random.choice(len(TONGUES), size=videos, p=shares / shares.sum())
+        makers = [_Maker(tongue, random) for tongue in tongues]
+        shares = np.array([tongue.share for tongue in tongues])
+        chosen = random.choice(len(tongues), size=videos, p=shares / shares.sum())
         for first in range(0, videos, _AT_ONCE):
             numbers = range(first, min(first + _AT_ONCE, videos))
-            _copy_videos(cursor, numbers, [TONGUES[chosen[number]] for number in numbers])
+            _copy_videos(cursor, numbers, [tongues[chosen[number]] for number in numbers])
             _copy_segments(cursor, numbers, [makers[chosen[number]] for number in numbers], segments // videos)
         _copy_charts(cursor, random, videos)
         cursor.execute("set local maintenance_work_mem = '1GB'")
@@ -120,7 +90,7 @@ class _Maker:
         total = int(lengths.sum())
         words = self._random.choice(self._words, size=total, p=self._chances)
         stops = self._random.choice(self._stop_words, size=total, p=self._stop_chances)
-        mixed = np.where(self._random.random(total) < 0.5, stops, words)
+        mixed = np.where(self._random.random(total) < _STOP_WORDS, stops, words)
         ends = np.cumsum(lengths)
         joint = " " if self._tongue.spaces else ""
         made = [joint.join(mixed[end - length : end]) for end, length in zip(ends, lengths, strict=True)]
@@ -146,8 +116,8 @@ def _vocabulary(tongue: Tongue, random: np.random.Generator) -> list[str]:
             found["".join(row[:length])] = None
             if len(found) == _VOCABULARY:
                 break
-    words = [word for word in found if word not in tongue.planted.values()]
-    for rank, word in tongue.planted.items():
+    words = [word for word in found if word not in tongue.planted]
+    for word, rank in tongue.planted.items():
         words[rank] = word
     return words
 
@@ -228,7 +198,7 @@ def _copy_charts(cursor: Cursor, random: np.random.Generator, videos: int) -> No
     )
 
 
-def _copy(cursor: Cursor, target: str, rows: Iterator[tuple[str, ...]] | list[tuple[str, ...]]) -> None:
+def _copy(cursor: Cursor, target: str, rows: Iterable[tuple[str, ...]]) -> None:
     text = io.StringIO("".join("\t".join(row) + "\n" for row in rows))
     cursor.copy_expert(f"copy processed.{target} from stdin", text)
 

@@ -31,6 +31,25 @@ select
                 said.transcription_id
             )
     ) as preferred,
+    not exists (
+        select from processed.transcription as other
+        where
+            other.video_id = said.video_id
+            and other.status = 'transcribed'
+            and other.method = said.method
+            and other.language is not distinct from said.language
+            and (
+                coalesce(other.timestamps, 'none') <> 'none',
+                coalesce(cardinality(other.flags), 0) = 0,
+                other.captured_at,
+                other.transcription_id
+            ) > (
+                coalesce(said.timestamps, 'none') <> 'none',
+                coalesce(cardinality(said.flags), 0) = 0,
+                said.captured_at,
+                said.transcription_id
+            )
+    ) as best_of_method,
     said.backend,
     said.model,
     said.model_revision,
@@ -53,4 +72,5 @@ comment on view trusted.transcription is
 'Which transcripts of a video are there, and which of them is the best? '
 'One row a transcript, from processed.transcription; attempts that failed are in trusted.transcription_failure. '
 'preferred is true for one transcript of each video and language: captions that somebody wrote come before speech, '
-'speech before captions that YouTube made; then one with times, one without flags, and the newest.';
+'speech before captions that YouTube made; then one with times, one without flags, and the newest. '
+'best_of_method is true for one of each video, language and method, chosen the same way.';

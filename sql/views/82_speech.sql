@@ -54,7 +54,7 @@ select
     said.method,
     said.model,
     said.preferred,
-    coalesce(cardinality(sentence.flags), 0) > 0 as doubtful,
+    sentence.flags is not null and sentence.flags <> '{}' as doubtful,
     sentence.flags,
     sentence.avg_logprob,
     sentence.no_speech_prob,

@@ -12,6 +12,7 @@ import spark_jobs.cli
 import transcriber.cli
 import trendscript
 import trendscript.cli.demo
+import trendscript.cli.speech
 import trendscript.cli.stack
 import trendscript.cli.warehouse
 from trendscript.exits import run_app
@@ -51,6 +52,7 @@ for commands in (
     ingest.cli,
     spark_jobs.cli,
     transcriber.cli,
+    trendscript.cli.speech,
 ):
     commands.register(app)
 
