@@ -7,7 +7,7 @@ import io
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING
 
 import av
 from av.audio.stream import AudioStream
@@ -80,7 +80,6 @@ def open_container(file: Path) -> Iterator[InputContainer]:
                     "fflags": "-genpts",  # it hoards packets, and only video needs it
                 },
                 metadata_errors="replace",
-                io_open=_refuse_to_open,
             )
         except FFmpegError as error:
             if is_cut_off(file):
@@ -88,11 +87,6 @@ def open_container(file: Path) -> Iterator[InputContainer]:
             raise VideoFault("not_audio", "The file is no audio or video that can be read.") from error
         with container:
             yield container
-
-
-def _refuse_to_open(_url: str, _flags: int, _options: dict[str, Any]) -> NoReturn:
-    """Stand in the way of a container that names another file."""
-    raise PermissionError(errno.EACCES, "A container may not open another file")
 
 
 @cache

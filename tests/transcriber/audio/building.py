@@ -79,7 +79,7 @@ def write_video(path: Path, seconds: float = 2, *, sound: float | None = None, l
     with av.open(str(path), "w") as container:
         pictures = container.add_stream("png" if path.suffix == ".mov" else "mpeg4", rate=1)
         pictures.width, pictures.height = side, side
-        pictures.pix_fmt = "gray" if path.suffix == ".mov" else "yuv420p"
+        pictures.pix_fmt = "rgb24" if path.suffix == ".mov" else "yuv420p"
         tone = None if sound is None else container.add_stream("aac", rate=48_000, layout="mono")
         picture = av.VideoFrame(side, side, pictures.pix_fmt)
         for plane in picture.planes:

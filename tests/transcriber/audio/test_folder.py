@@ -153,8 +153,10 @@ def test_of_two_files_of_one_video_audio_goes_first(folder: Path, names: tuple[s
     ],
 )
 def test_what_is_no_id_is_never_a_path(folder: Path, work: Path, video_id: str) -> None:
-    """It is refused before the disk is asked, when looking and when fetching."""
+    """It is refused before the disk is asked, when looking and when fetching, even if there is a file of that name."""
     write_wav(folder.parent / "x.mp3", 1)
+    for name in ("dQw4w9WgXc.mp3", "--exec=reboot.mp3", f"{ID}\n.mp3", f"{ID}x.mp3"):
+        write_wav(folder / name, 1)
     with pytest.raises(VideoFault, match="no_file"):
         source(folder).look(video_id)
     with pytest.raises(VideoFault, match="no_file"):
