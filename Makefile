@@ -10,7 +10,7 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check
 INSTALLED := .venv/.installed
 SPEECH_MODELS := .venv/speech-models
 
-.PHONY: help setup demo up down test test-real lint bench bench-speech dictionary clean
+.PHONY: help setup demo up down test test-real lint bench bench-speech bench-search dictionary clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ bench: setup ## Measure how fast messages are loaded
 
 bench-speech: setup $(SPEECH_MODELS)/.installed ## Measure how well and how fast real clips are transcribed
 	@.venv/bin/python -m benchmarks.speech $(ARGS)
+
+bench-search: setup ## Measure how fast a million sentences are searched
+	@.venv/bin/python -m benchmarks.search $(ARGS)
 
 dictionary: $(INSTALLED) ## Write docs/data_dictionary.md anew from the contracts
 	@.venv/bin/python -m trendscript.contracts.dictionary > docs/data_dictionary.md

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # longer than anybody waits, and whoever asks for a word that common wants recent examples of it.
 _RANKED = 10_000
 _LOOKED_AT = 20_000
-_ANCHORS = 5_000  # most sentences whose neighbours are read for a phrase that crosses from one into the next
+_ANCHORS = 2_000  # most sentences whose neighbours are read for a phrase that crosses from one into the next
 _CLOSE_MILLISECONDS = 2_000
 _SIMILARITY = 0.5
 
