@@ -12,7 +12,7 @@ from trendscript.demo.charts import BROKEN, CHART_SIZE, make_chart, readings, vi
 from trendscript.demo.videos import DAYS, REGIONS, make_videos
 
 _CHARTS = {(region, day): make_chart(region, day) for region in REGIONS for day in range(DAYS)}
-_SHA256 = "2600e1c3a8e41246d59993a5376b16fbf9b5f6cb84e30a69ac4fa807926460b6"
+_SHA256 = "ff693c0b0cac1e69afa0402b8d19dc4e2fe409a88fdf9907325c1e19f645a5a0"
 
 
 def _ranks(title: str, region: str) -> list[int | None]:

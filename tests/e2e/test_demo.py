@@ -37,7 +37,7 @@ def _answers(output: str) -> str:
 
 def test_every_entry_but_the_broken_one_is_in(shell: Shell, first_demo: str) -> None:
     """Three regions, fourteen days, sixty places: one reading each, and one entry less than there are places."""
-    assert "2,544 messages, 1 in quarantine" in first_demo
+    assert "2,553 messages, 1 in quarantine" in first_demo
     assert shell.query("select count(*) from processed.chart_reading") == [(3 * 14,)]
     assert shell.query("select count(*) from processed.chart_entry") == [(3 * 14 * 60 - 1,)]
     assert shell.query("select region_code, complete from trusted.chart_reading where not complete") == [("DE", False)]
@@ -60,6 +60,19 @@ def test_answers_are_right(shell: Shell, first_demo: str) -> None:
     assert re.search(r"The Cartographer's Daughter \| Trailer +[\d,]+ +[\d,]+ *\n", first_demo)
     hidden = "select distinct title from trusted.chart_entry where like_count is null"
     assert shell.query(hidden) == [("The Cartographer's Daughter | Trailer",)]
+
+
+def test_three_videos_are_heard_and_found(shell: Shell, first_demo: str) -> None:
+    """What was spoken is in the tables, joined with its chart, and the demo ends with a link to its second."""
+    assert "Speech: 3 videos asked for, 3 transcribed, 31 seconds of audio" in first_demo
+    heard = "select status, method, model, language from processed.transcription"
+    assert shell.query(heard) == [("transcribed", "speech", "tiny.en", "en")] * 3
+    assert re.search(r"0:07  .*before the clock runs out", first_demo)
+    assert re.search(r"https://youtu\.be/sAC0TnVNiCe\?t=7\b", first_demo)
+    said = "select best_rank < 61 from trusted.speech where text ilike '%nobody finishes%'"
+    assert shell.query(said) == [(True,)]
+    hit = orjson.loads(shell.run("trendscript search slow tide --json").stdout)["hits"][0]
+    assert hit["title"] == "Paper Lanterns - Slow Tide"
 
 
 def test_climb_is_in_the_table_rank_by_rank(shell: Shell, first_demo: str) -> None:

@@ -16,12 +16,12 @@ from ingest.quota import QuotaLedger
 from ingest.records import Chart, to_chart_messages
 from ingest.region_run import RegionsRequest, ingest_regions
 from ingest.youtube_api import connect_api
-from spark_jobs.cli import build_job
-from spark_jobs.dead_letters import find_dead_letters
+from spark_jobs.cli_job import build_job
 from spark_jobs.load import load_topic
+from trendscript.cli.demo_answers import show_answers
 from trendscript.cli.demo_screen import Screen, program
+from trendscript.cli.demo_speech import ask_for_speech, listen
 from trendscript.contracts import load_contracts
-from trendscript.demo.answers import QUESTIONS
 from trendscript.demo.charts import make_categories, make_chart, reading_time, readings, video_ids
 from trendscript.demo.videos import DAYS, REGIONS
 from trendscript.endpoints import kafka_bootstrap_servers, postgres_dsn
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ingest.region_run import RegionSource
-    from spark_jobs.load import LoadJob
+    from spark_jobs.job import LoadJob
     from spark_jobs.report import TopicReport
     from trendscript.settings import Settings
 
@@ -78,10 +78,11 @@ def run_demo(settings: Settings) -> None:
         check_warehouse(demo)
         screen.do("making tables and topics", lambda: migrate_all(demo))
         screen.do("reading charts", lambda: ingest_all(demo))
+        screen.do("listening to videos", lambda: listen_all(demo))
         screen.do("starting Spark", lambda: start_spark(demo))
         screen.do("loading", lambda: load_all(demo))
         screen.do("loading again", lambda: load_again(demo))
-    show_answers(demo)
+    show_answers(screen, demo.settings)
 
 
 def check_settings(settings: Settings) -> None:
@@ -159,6 +160,17 @@ def ingest_all(demo: Demo) -> str:
     return f"Ingest: {len(missing)} charts read from a stand-in for YouTube's API, {published:,} messages published"
 
 
+def listen_all(demo: Demo) -> str:
+    """Ask for the words of three videos, and transcribe them."""
+    asked = ask_for_speech(demo.settings)
+    tally = listen(demo.settings).tally
+    if not asked:
+        return "Speech: the videos that have sound were transcribed by an earlier demo"
+    return (
+        f"Speech: {asked} videos asked for, {tally.transcribed} transcribed, {tally.audio_seconds:.0f} seconds of audio"
+    )
+
+
 def _ingest(demo: Demo, source: RegionSource, regions: tuple[str, ...], day: int) -> int:
     request = RegionsRequest(regions, max_units=_UNITS)
     report = ingest_regions(demo.settings, source, request, now=lambda: reading_time(day))
@@ -215,52 +227,6 @@ def describe(reports: Iterable[TopicReport]) -> str:
         return "nothing new"
     held = f", {quarantined:,} in quarantine" if quarantined else ""
     return f"{read:,} messages{held}; {new:,} rows new, {changed:,} changed"
-
-
-def show_answers(demo: Demo) -> None:
-    """Answer the demo's questions as an analyst may: read-only, from schema trusted. Then say what to try next."""
-    screen = demo.screen
-    screen.write(f"{screen.seconds:5.1f} s  in all")
-    for question in QUESTIONS:
-        screen.write()
-        screen.write(f"{question.text}  [{question.name}]", bold=True)
-        screen.write(question.note)
-        _show_rows(demo, question.query)
-    letters = _broken_messages(demo)
-    if letters:
-        screen.write("One message was broken: its view count is a text. It is kept as it came; its neighbours are in.")
-    screen.write()
-    screen.write("Next", bold=True)
-    commands = _next_commands(letters)
-    width = max(len(command) for command, _ in commands)
-    for command, what in commands:
-        screen.write(f"  {program()} {command:<{width}}  {what}")
-    screen.write()
-    screen.write("README.md says how to go on with charts of your own: a free key, or files you have.")
-
-
-def _show_rows(demo: Demo, query: str) -> None:
-    dsn = postgres_dsn(demo.settings, user="data_analyst")
-    with closing(connect(dsn, application_name="trendscript demo")) as connection, connection.cursor() as cursor:
-        cursor.execute(query)
-        demo.screen.table([column.name for column in cursor.description or ()], cursor.fetchall())
-
-
-def _broken_messages(demo: Demo) -> list[str]:
-    """Ids of what is in quarantine; none once an operator has cleared it."""
-    dsn = postgres_dsn(demo.settings)
-    _total, letters = find_dead_letters(dsn, topic="youtube_trending", state="open", limit=1)
-    return [letter.identifier for letter in letters]
-
-
-def _next_commands(letters: list[str]) -> list[tuple[str, str]]:
-    return [
-        ("ask q03", "the whole answer; also --json and --csv"),
-        *((f"dead-letters show {letter}", "the broken message and its reason") for letter in letters),
-        ("load --dry-run", "what a load would do, without doing it"),
-        ("status", "addresses, for psql and for other programs"),
-        ("down", "stop the servers; data stay"),
-    ]
 
 
 def _query(settings: Settings, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

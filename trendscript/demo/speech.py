@@ -28,8 +28,11 @@ SPOKEN = {
 }
 """The words of each clip; a model hears most of them."""
 
-PHRASE = "island missing from the map"
+PHRASE = "before the clock runs out"
 """What the demo searches for."""
+
+SAID_BY_OTHERS = '"slow tide"'
+"""What it proposes to search for next."""
 
 
 def spoken_videos() -> dict[str, str]:
