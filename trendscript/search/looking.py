@@ -142,7 +142,7 @@ def _look(search: _Search, sought: Sought) -> tuple[list[Row], bool]:
     rows: list[Row] = []
     if sought.without_times:
         rows = _fetch(search, statements.without_times(sought, search.conditions), sought)
-    if not (sought.codes or sought.with_unknown):
+    if not sought.with_times:
         return rows, True
     if _estimate(search, sought.query) > _RANKED:
         newest = _fetch(search, statements.newest_matches(sought, search.conditions), sought, at_most=_LOOKED_AT)
@@ -162,7 +162,7 @@ def _together(one: list[Row], other: list[Row]) -> list[Row]:
 def _look_across(search: _Search, sought: Sought) -> list[Row]:
     """Neighbouring sentences that hold a phrase together, if one of its words is rare enough to begin with."""
     phrase = search.query.phrase
-    if phrase is None or not (sought.codes or sought.with_unknown):
+    if phrase is None or not sought.with_times:
         return []
     search.cursor.execute(statements.LEXEMES, {"config": sought.config, "words": phrase})
     words = [row["query"] for row in search.cursor.fetchall() if row["query"]]

@@ -42,8 +42,8 @@ class Sought:
 
     @property
     def codes(self) -> list[str]:
-        """Codes of the languages of sentences."""
-        return sorted({language.code for language in self.languages if language.code and not language.without_times})
+        """Codes of the languages, where they are known."""
+        return sorted({language.code for language in self.languages if language.code})
 
     @property
     def with_unknown(self) -> bool:
@@ -51,8 +51,13 @@ class Sought:
         return any(language.code is None for language in self.languages)
 
     @property
+    def with_times(self) -> bool:
+        """True where sentences with times can be among what is found."""
+        return any(not language.without_times for language in self.languages)
+
+    @property
     def without_times(self) -> bool:
-        """True where transcripts without times are among them."""
+        """True where transcripts without times can be."""
         return any(language.without_times for language in self.languages)
 
 
