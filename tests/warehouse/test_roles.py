@@ -27,6 +27,9 @@ def _as(cursor: RealDictCursor, role: str) -> RealDictCursor:
         "insert into processed.video (video_id) values ('dQw4w9WgXcQ')",
         "update processed.video set title = ''",
         "delete from processed.chart_entry",
+        "delete from processed.transcript_segment",
+        "update processed.transcription set status = 'failed'",
+        "alter text search configuration processed.english drop mapping for word",
         "truncate processed.chart_entry",
         "create table public.mine (id integer)",
         "create table processed.mine (id integer)",
@@ -62,6 +65,14 @@ def test_an_analyst_reads_every_table_and_view(cursor: RealDictCursor) -> None:
     _as(cursor, "data_analyst")
     for row in names:
         assert read_rows(cursor, f"select * from {row['name']} limit 0") == []  # noqa: S608  (names from the catalogue)
+
+
+def test_an_analyst_searches_with_plain_names(cursor: RealDictCursor) -> None:
+    """Views of speech and what reads words are on the search path."""
+    _as(cursor, "data_analyst").execute("set search_path = trusted, processed")
+    assert read_rows(cursor, "select text, url from speech where text ilike '%%words%%' and preferred") == []
+    [row] = read_rows(cursor, "select phraseto_tsquery(text_config('en'), search_text('let it be'))::text as query")
+    assert row["query"] == "'let' <-> 'it' <-> 'be'"
 
 
 def test_an_analysts_sessions_are_read_only_and_limited_in_time(cursor: RealDictCursor) -> None:
