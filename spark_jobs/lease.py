@@ -6,7 +6,7 @@ range's transaction locks its ledger row and moves the position by compare-and-s
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -71,9 +71,18 @@ def take_lease(dsn: str, topic: str) -> Iterator[Lease]:
             cursor.execute(f"select pg_try_advisory_lock({_KEY})", [topic])
             if cursor.fetchone() != (True,):
                 raise TopicBusy(topic, *_holder(connection, topic))
-        yield Lease(topic, connection)
+        try:
+            yield Lease(topic, connection)
+        finally:
+            _give_back(connection, topic)
     finally:
         connection.close()
+
+
+def _give_back(connection: Connection, topic: str) -> None:
+    """Unlock by name: the server takes its time to notice a closed connection, and the next run may be there before."""
+    with suppress(psycopg2.Error), connection.cursor() as cursor:
+        cursor.execute(f"select pg_advisory_unlock({_KEY})", [topic])
 
 
 def _holder(connection: Connection, topic: str) -> tuple[str, timedelta]:
