@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from spark_jobs.statements import TableStatements
     from trendscript.contracts.model import Contract
 
 BatchKind = Literal["load", "replay", "retry"]
+BatchSource = Literal["kafka", "lake", "quarantine"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,10 @@ class OffsetRange:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A batch as it stands in the ledger. `topic_id` tells this topic from a later one of the same name."""
+    """A batch as it stands in the ledger. `topic_id` tells this topic from a later one of the same name.
+
+    `letter_reason`, of a retry, limits it to messages that were refused for this reason.
+    """
 
     batch_id: int
     topic: str
@@ -41,6 +46,8 @@ class Batch:
     kind: BatchKind
     ranges: tuple[OffsetRange, ...]
     resumed: bool = False
+    source: BatchSource = "kafka"
+    letter_reason: str | None = None
 
     def range_of(self, partition: int) -> OffsetRange:
         """The range of a partition. Raises KeyError when the batch has none."""
@@ -52,7 +59,10 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class RangeTask:
-    """All that an executor needs to load any range of a batch, but the password, which it reads itself."""
+    """All that an executor needs to load any range of a batch, but the password, which it reads itself.
+
+    `expected`, of a batch from the lake, is how many messages each partition's range holds there.
+    """
 
     batch: Batch
     contract: Contract
@@ -61,3 +71,4 @@ class RangeTask:
     bootstrap_servers: str
     client_properties: Path | None
     dry_run: bool = False
+    expected: Mapping[int, int] | None = None

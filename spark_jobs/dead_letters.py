@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = """
     topic, partition, "offset", reason, state, batch_id, first_seen_at, message_timestamp,
-    message_key, message_value, headers, why
+    message_key, message_value, headers, why, decided_by
 """
 _KEY = 8  # place of message_key among the columns
 _IDENTIFIER = re.compile(r"([^/]+)/(\d+)/(\d+)\Z")
@@ -46,6 +46,7 @@ class DeadLetter:
     value: bytes | None
     headers: list[dict[str, Any]] | None
     why: str | None
+    decided_by: str | None = None
 
     @property
     def identifier(self) -> str:
@@ -70,6 +71,7 @@ class DeadLetter:
             "value_base64": _to_base64(self.value),
             "headers": self.headers,
             "why": self.why,
+            "decided_by": self.decided_by,
         }
 
 
@@ -77,7 +79,7 @@ def find_dead_letters(dsn: str, *, topic: str | None, state: str, limit: int) ->
     """How many there are, and the newest of them."""
     where = "where (%(topic)s is null or topic = %(topic)s) and (%(state)s = 'all' or state = %(state)s)"
     values = {"topic": topic, "state": state, "limit": limit}
-    with _cursor(dsn) as cursor:
+    with open_cursor(dsn) as cursor:
         cursor.execute(f"select count(*) from pipeline.dead_letter {where}", values)  # noqa: S608  (text from here)
         ((total,),) = cursor.fetchall()
         cursor.execute(
@@ -93,14 +95,12 @@ def read_dead_letter(dsn: str, identifier: str) -> DeadLetter:
 
     Raises DeadLetterNotFound.
     """
-    place = _IDENTIFIER.match(identifier)
-    if not place:
-        raise DeadLetterNotFound(f"{identifier!r} is no dead letter's id; it reads TOPIC/PARTITION/OFFSET.")
-    with _cursor(dsn) as cursor:
+    place = to_place(identifier)
+    with open_cursor(dsn) as cursor:
         cursor.execute(
             f"select {_COLUMNS} from pipeline.dead_letter "  # noqa: S608  (text from here)
             'where topic = %s and partition = %s and "offset" = %s order by first_seen_at desc limit 1',
-            place.groups(),
+            place,
         )
         found = cursor.fetchone()
     if found is None:
@@ -110,14 +110,26 @@ def read_dead_letter(dsn: str, identifier: str) -> DeadLetter:
     return _to_letter(found)
 
 
+def to_place(identifier: str) -> tuple[str, ...]:
+    """Topic, partition and offset of an identifier. Raises DeadLetterNotFound when it isn't one."""
+    place = _IDENTIFIER.match(identifier)
+    if not place:
+        raise DeadLetterNotFound(f"{identifier!r} is no dead letter's id; it reads TOPIC/PARTITION/OFFSET.")
+    return place.groups()
+
+
 @contextmanager
-def _cursor(dsn: str) -> Iterator[Cursor]:
+def open_cursor(dsn: str, *, writing: bool = False) -> Iterator[Cursor]:
+    """A cursor on the quarantine. With `writing`, what was done is committed when the block ends without a failure."""
     with (
         database_failures("quarantine"),
         closing(connect(dsn, application_name="trendscript dead-letters")) as connection,
         connection.cursor() as cursor,
     ):
+        cursor.execute("set local lock_timeout = '60s'")
         yield cursor
+        if writing:
+            connection.commit()
 
 
 def _to_letter(found: tuple[Any, ...]) -> DeadLetter:

@@ -28,6 +28,17 @@ _ARROW_TYPES: dict[str, pa.DataType] = {
     "object": pa.string(),
 }
 
+RAW_SCHEMA = pa.schema(
+    [
+        ("partition", pa.int32()),
+        ("offset", pa.int64()),
+        ("timestamp", pa.timestamp("us", "UTC")),
+        ("key", pa.binary()),
+        ("value", pa.binary()),
+        ("headers", pa.list_(pa.struct([("key", pa.string()), ("value", pa.binary())]))),
+    ]
+)
+
 REJECTS_SCHEMA = pa.schema(
     [
         ("source_offset", pa.int64()),

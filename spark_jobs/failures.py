@@ -23,11 +23,15 @@ _REFUSALS = ("authentication failed", "no password supplied", "pg_hba.conf", "do
 
 @dataclass(frozen=True, slots=True)
 class RangeFailure:
-    """Why a range's transaction ended, and where. `passing`: the same range may load a moment later."""
+    """Why a range's transaction ended, and where. `passing`: the same range may load a moment later.
+
+    `fact` is the name of the exception that said so.
+    """
 
     text: str
     passing: bool
     exit_code: int
+    fact: str = ""
 
     def to_json(self) -> str:
         """As text, to come back from an executor."""
@@ -40,7 +44,11 @@ class RangeFailure:
 
 
 class RangeRefused(NeedsAPerson):
-    """Raised when a range can't be loaded and trying again would not help."""
+    """Raised when a range can't be loaded and trying again would not help; `fact` names what an executor raised."""
+
+    def __init__(self, text: str, fact: str = "") -> None:
+        self.fact = fact
+        super().__init__(text)
 
 
 class LoadInterrupted(TryAgainLater):
@@ -56,7 +64,7 @@ def to_failure(error: Exception) -> RangeFailure | None:
         return RangeFailure(f"Postgres: {str(error).strip()}", passing, 75 if passing else 78)
     if isinstance(error, TrendscriptError):
         passing = isinstance(error, ServerUnreachable | TryAgainLater)
-        return RangeFailure(str(error), passing, error.exit_code)
+        return RangeFailure(str(error), passing, error.exit_code, type(error).__name__)
     return None
 
 
@@ -82,5 +90,5 @@ def raise_failures(topic: str, failures: dict[int, RangeFailure]) -> None:
     _, gravest = max(failures.items(), key=lambda found: (not found[1].passing, found[0]))
     text = f"{topic}, {gravest.text}"
     if not gravest.passing:
-        raise RangeRefused(text)
+        raise RangeRefused(text, gravest.fact)
     raise LoadInterrupted(f"{text} — the batch stays planned; load again and it is resumed.")

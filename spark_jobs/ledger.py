@@ -1,4 +1,4 @@
-"""The ledger in schema `pipeline`: what was planned, what is committed, where each partition goes on.
+"""The ledger in schema `pipeline`: who a topic is, what was planned, where each partition goes on.
 
 Runs on the driver. A plan is durable before anything is read, so that a batch id never means two ranges.
 """
@@ -9,31 +9,17 @@ import getpass
 import os
 import socket
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from spark_jobs.batch import Batch, OffsetRange
-from spark_jobs.counts import MessageCounts, TableCounts
-from spark_jobs.offsets import PositionMoved
 from spark_jobs.topic_state import TopicIdentity
 from trendscript import __version__
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2 spells its classes small)
     from psycopg2.extensions import cursor as Cursor  # noqa: N812  (psycopg2 spells its classes small)
 
-    from spark_jobs.batch import BatchKind
+    from spark_jobs.batch import BatchKind, BatchSource
     from trendscript.contracts.model import Contract
-
-
-@dataclass(frozen=True, slots=True)
-class RangeOutcome:
-    """What the ledger says of a committed range."""
-
-    partition: int
-    messages: MessageCounts
-    tables: dict[str, TableCounts]
-    seconds: dict[str, float]
 
 
 def lock_topic(cursor: Cursor, topic: str) -> TopicIdentity | None:
@@ -60,21 +46,22 @@ def find_topic(cursor: Cursor, topic: str) -> TopicIdentity | None:
     return None if found is None else TopicIdentity(*found)
 
 
-def find_planned(cursor: Cursor, topic: str, kind: BatchKind) -> tuple[Batch, TopicIdentity] | None:
-    """The unfinished batch of this kind with all its ranges, and the topic it was planned on; None if there is none."""
+def find_planned(cursor: Cursor, topic: str) -> tuple[Batch, TopicIdentity] | None:
+    """The unfinished batch, of whatever kind, with all its ranges, and the topic it was planned on; else None."""
     cursor.execute(
         """
-        select batch_id, cluster_id, topic_id from pipeline.batch
-        where topic = %s and kind = %s and state = 'planned'
+        select batch_id, cluster_id, topic_id, kind, source, letter_reason from pipeline.batch
+        where topic = %s and state = 'planned'
         """,
-        [topic, kind],
+        [topic],
     )
     found = cursor.fetchone()
     if found is None:
         return None
-    batch_id, cluster_id, topic_id = found
+    batch_id, cluster_id, topic_id, kind, source, reason = found
     ranges = _read_ranges(cursor, batch_id)
-    return Batch(batch_id, topic, topic_id, kind, ranges, resumed=True), TopicIdentity(topic, cluster_id, topic_id)
+    batch = Batch(batch_id, topic, topic_id, kind, ranges, resumed=True, source=source, letter_reason=reason)
+    return batch, TopicIdentity(topic, cluster_id, topic_id)
 
 
 def _read_ranges(cursor: Cursor, batch_id: int) -> tuple[OffsetRange, ...]:
@@ -113,7 +100,16 @@ def save_new_positions(cursor: Cursor, identity: TopicIdentity, positions: dict[
     )
 
 
-def save_plan(cursor: Cursor, identity: TopicIdentity, contract: Contract, ranges: tuple[OffsetRange, ...]) -> Batch:
+def save_plan(  # noqa: PLR0913  (what a batch is)
+    cursor: Cursor,
+    identity: TopicIdentity,
+    contract: Contract,
+    ranges: tuple[OffsetRange, ...],
+    *,
+    kind: BatchKind = "load",
+    source: BatchSource = "kafka",
+    letter_reason: str | None = None,
+) -> Batch:
     """Write a batch and its ranges. The caller commits."""
     # One planner at a time takes a number; topics planned in one millisecond would else take the same.
     cursor.execute("select pg_advisory_xact_lock(hashtext('trendscript batch id'))")
@@ -122,34 +118,48 @@ def save_plan(cursor: Cursor, identity: TopicIdentity, contract: Contract, range
     batch_id = max(_one(cursor)[0] + 1, time.time_ns() // 1_000_000)
     cursor.execute(
         """
-        insert into pipeline.batch
-            (batch_id, topic, topic_id, cluster_id, kind, state, contract_version, code_version, requested_by)
-        values (%s, %s, %s, %s, 'load', 'planned', %s, %s, %s)
+        insert into pipeline.batch (
+            batch_id, topic, topic_id, cluster_id, kind, source, letter_reason, state,
+            contract_version, code_version, requested_by
+        )
+        values (%s, %s, %s, %s, %s, %s, %s, 'planned', %s, %s, %s)
         """,
         [
             batch_id,
             identity.topic,
             identity.topic_id,
             identity.cluster_id,
+            kind,
+            source,
+            letter_reason,
             contract.version,
             __version__,
-            _requester(),
+            requester(),
         ],
     )
     cursor.executemany(
         "insert into pipeline.batch_range (batch_id, partition, from_offset, until_offset) values (%s, %s, %s, %s)",
         [(batch_id, found.partition, found.from_offset, found.until_offset) for found in ranges],
     )
-    return Batch(batch_id, identity.topic, identity.topic_id, "load", ranges)
+    return Batch(batch_id, identity.topic, identity.topic_id, kind, ranges, source=source, letter_reason=letter_reason)
 
 
-def _requester() -> str:
-    """Who asks for a batch; a container's user may have no name."""
+def requester() -> str:
+    """Who asks or decides; a container's user may have no name."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):
         user = f"uid {os.getuid()}"
     return f"{user}@{socket.gethostname()}"
+
+
+def abandon_batch(cursor: Cursor, batch_id: int, why: str) -> None:
+    """Give up what is left of a planned batch; attempts at it are ended. The caller commits."""
+    end_older_attempts(cursor, batch_id)
+    cursor.execute(
+        "update pipeline.batch set state = 'abandoned', decided_by = %s, why = %s where batch_id = %s",
+        [requester(), why, batch_id],
+    )
 
 
 def end_older_attempts(cursor: Cursor, batch_id: int) -> None:
@@ -161,70 +171,6 @@ def end_older_attempts(cursor: Cursor, batch_id: int) -> None:
         """,
         [f"trendscript batch={batch_id} %"],
     )
-
-
-def read_outcomes(connection: Connection, batch_id: int) -> list[RangeOutcome]:
-    """The committed ranges of a batch, by partition, as the transactions that loaded them counted."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            select partition, read, accepted, quarantined, skipped, tables, seconds from pipeline.batch_range
-            where batch_id = %s and committed_at is not null order by partition
-            """,
-            [batch_id],
-        )
-        return [_to_outcome(found) for found in cursor.fetchall()]
-
-
-def _to_outcome(found: tuple[Any, ...]) -> RangeOutcome:
-    partition, *messages, tables, seconds = found
-    counts = {name: TableCounts(**table) for name, table in (tables or {}).items()}
-    return RangeOutcome(partition, MessageCounts(*messages), counts, seconds or {})
-
-
-def close_empty_range(cursor: Cursor, batch: Batch, empty: OffsetRange) -> None:
-    """Close a range of which no task saw a message although all ended: it holds none that a reader may see.
-
-    Raises PositionMoved when the range isn't where its partition goes on. The caller commits.
-    """
-    cursor.execute(
-        """
-        update pipeline.batch_range
-        set committed_at = now(), attempt = 'driver', read = 0, accepted = 0, quarantined = 0,
-            skipped = until_offset - from_offset, tables = '{}', seconds = '{}'
-        where batch_id = %s and partition = %s and committed_at is null
-        """,
-        [batch.batch_id, empty.partition],
-    )
-    if cursor.rowcount and batch.kind == "load":
-        _move_position(cursor, batch, empty)
-
-
-def _move_position(cursor: Cursor, batch: Batch, passed: OffsetRange) -> None:
-    cursor.execute(
-        """
-        update pipeline.position set next_offset = %s, updated_at = now()
-        where topic_id = %s and partition = %s and next_offset = %s
-        """,
-        [passed.until_offset, batch.topic_id, passed.partition, passed.from_offset],
-    )
-    if cursor.rowcount != 1:
-        raise PositionMoved(batch.topic, passed.partition, passed.from_offset)
-
-
-def mark_committed(cursor: Cursor, batch_id: int) -> bool:
-    """Set the batch committed, if all its ranges are; whether it is now. The caller commits."""
-    cursor.execute(
-        """
-        update pipeline.batch set state = 'committed', committed_at = now()
-        where batch_id = %s
-            and not exists (
-                select from pipeline.batch_range as r where r.batch_id = batch.batch_id and r.committed_at is null
-            )
-        """,
-        [batch_id],
-    )
-    return bool(cursor.rowcount)
 
 
 def _one(cursor: Cursor) -> tuple[Any, ...]:

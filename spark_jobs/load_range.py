@@ -9,6 +9,7 @@ import time
 import uuid
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -17,9 +18,11 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spark_jobs.ceiling import check_ceiling
 from spark_jobs.connection import executor_dsn
 from spark_jobs.counts import MessageCounts, TableCounts
 from spark_jobs.failures import RangeFailure, to_failure
+from spark_jobs.letters import LETTERS, read_letters
 from spark_jobs.merge import merge_tables
 from spark_jobs.offsets import PositionMoved, TopicRecreated
 from spark_jobs.staging import check_whole, keep_rejects, stage_messages
@@ -33,11 +36,15 @@ if TYPE_CHECKING:
 
     from spark_jobs.batch import OffsetRange, RangeTask
 
+    _Reader = Callable[[RangeTransaction], Iterable[pa.RecordBatch]]
+
 OUTCOME_SCHEMA = pa.schema([("partition", pa.int32()), ("status", pa.string()), ("details", pa.string())])
 
+# An abandoned batch's range is not found; the share lock keeps the batch from being abandoned until this ends.
 _LOCK_RANGE = """
-select committed_at is not null from pipeline.batch_range
-where batch_id = $1::bigint and partition = $2::integer for update
+select r.committed_at is not null from pipeline.batch_range as r join pipeline.batch as b using (batch_id)
+where r.batch_id = $1::bigint and r.partition = $2::integer and (r.committed_at is not null or b.state = 'planned')
+for update of r for share of b
 """
 _MOVE_POSITION = """
 update pipeline.position set next_offset = $1::bigint, updated_at = now()
@@ -60,7 +67,7 @@ class RangeUnknown(NeedsAPerson):
         self.topic, self.batch_id, self.partition = topic, batch_id, partition
         super().__init__(
             f"{topic}: the ledger has no open range for partition {partition} of batch {batch_id}. "
-            "The range was rolled back. Was the database restored while a load ran?"
+            "The range was rolled back. Was the database restored, or the batch abandoned, while a load ran?"
         )
 
 
@@ -78,30 +85,50 @@ def range_loader(task: RangeTask) -> Callable[[Iterable[pa.RecordBatch]], Iterat
 
     A failure of the world comes out as an outcome too, so that ranges beside it end as they should.
     """
-    return lambda batches: _rehearse(task, batches) if task.dry_run else _load_each(task, batches)
+    return lambda batches: _load(
+        task,
+        (
+            (task.batch.range_of(partition), partial(_given, pieces))
+            for partition, pieces in split_by_partition(batches)
+        ),
+    )
 
 
-def _load_each(task: RangeTask, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def load_letters(task: RangeTask) -> Iterator[pa.RecordBatch]:
+    """Load the ranges of a retry here and now: each reads its messages from quarantine in its own transaction."""
+    return _load(
+        task, ((wanted, partial(read_letters, batch=task.batch, wanted=wanted)) for wanted in task.batch.ranges)
+    )
+
+
+def _given(pieces: Iterator[pa.RecordBatch], _transaction: RangeTransaction) -> Iterator[pa.RecordBatch]:
+    return pieces
+
+
+def _load(task: RangeTask, readings: Iterable[tuple[OffsetRange, _Reader]]) -> Iterator[pa.RecordBatch]:
+    return _rehearse(task, readings) if task.dry_run else _load_each(task, readings)
+
+
+def _load_each(task: RangeTask, readings: Iterable[tuple[OffsetRange, _Reader]]) -> Iterator[pa.RecordBatch]:
     """Each range in a transaction of its own."""
-    for partition, pieces in split_by_partition(batches):
-        wanted = task.batch.range_of(partition)
+    for wanted, read in readings:
         with _failures_as_outcomes(str(wanted)) as failed:
-            yield _outcome(partition, _load_range(task, wanted, pieces))
+            yield _outcome(wanted.partition, _load_range(task, wanted, read))
         if failed:
-            yield _outcome(partition, "failed", failed[0].to_json())
+            yield _outcome(wanted.partition, "failed", failed[0].to_json())
 
 
-def _rehearse(task: RangeTask, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _rehearse(task: RangeTask, readings: Iterable[tuple[OffsetRange, _Reader]]) -> Iterator[pa.RecordBatch]:
     """All ranges, one after another, in one transaction that is rolled back; what they would have done comes out."""
     with (
         _failures_as_outcomes("dry run") as failed,
         RangeTransaction(executor_dsn(task.dsn, f"trendscript dry run of {task.batch.topic}")) as transaction,
     ):
-        for partition, pieces in split_by_partition(batches):
-            counts = _move_rows(transaction, task, task.batch.range_of(partition), pieces)
-            for stage in ("rejected_messages", "outcomes", *(table.stage for table in task.tables)):
+        for wanted, read in readings:
+            counts = _move_rows(transaction, task, wanted, read)
+            for stage in ("rejected_messages", "outcomes", LETTERS, *(table.stage for table in task.tables)):
                 transaction.execute(f"drop table if exists pg_temp.{quote(stage)}")
-            yield _outcome(partition, "rolled back", orjson.dumps(asdict(counts)).decode())
+            yield _outcome(wanted.partition, "rolled back", orjson.dumps(asdict(counts)).decode())
     if failed:
         yield _outcome(-1, "failed", failed[0].to_json())
 
@@ -137,35 +164,37 @@ def _pieces(batch: pa.RecordBatch) -> Iterator[tuple[int, pa.RecordBatch]]:
         yield partition, batch.filter(pc.equal(batch.column("partition"), partition))
 
 
-def _load_range(task: RangeTask, wanted: OffsetRange, batches: Iterable[pa.RecordBatch]) -> str:
+def _load_range(task: RangeTask, wanted: OffsetRange, read: _Reader) -> str:
     """Load one range in one transaction; a range that another attempt committed is left as it is."""
     attempt = uuid.uuid4().hex[:8]
     name = f"trendscript batch={task.batch.batch_id} partition={wanted.partition} attempt={attempt}"
     with RangeTransaction(executor_dsn(task.dsn, name)) as transaction:
         if _lock_range(transaction, task, wanted):
             return "already committed"
-        counts = _move_rows(transaction, task, wanted, batches)
+        counts = _move_rows(transaction, task, wanted, read)
         if task.batch.kind == "load":
             _move_position(transaction, task, wanted)
-        _check_topic(task)
+        if task.batch.source == "kafka":
+            _check_topic(task)
         _close_range(transaction, task, wanted, counts, attempt)
         transaction.commit()
     return "committed"
 
 
-def _move_rows(
-    transaction: RangeTransaction, task: RangeTask, wanted: OffsetRange, batches: Iterable[pa.RecordBatch]
-) -> RangeCounts:
+def _move_rows(transaction: RangeTransaction, task: RangeTask, wanted: OffsetRange, read: _Reader) -> RangeCounts:
     started = time.perf_counter()
-    staged = stage_messages(transaction, task, wanted, batches)
+    staged = stage_messages(transaction, task, wanted, read(transaction))
     messages = MessageCounts(staged.read, staged.accepted, staged.quarantined, wanted.offsets - staged.read)
     messages.check(wanted.offsets)
-    check_whole(task, wanted, staged.reached)
+    # A retry reads what was refused before, so that most of it being refused again is no news.
+    if task.batch.kind != "retry":
+        check_ceiling(task.contract, staged.read, staged.reasons)
+    check_whole(task, wanted, staged)
     copied = time.perf_counter()
     tables = transaction.retry_deadlocks(
         lambda: merge_tables(transaction, list(task.tables), wanted.partition, task.batch.batch_id)
     )
-    keep_rejects(transaction, task, wanted, staged.quarantined)
+    keep_rejects(transaction, task, wanted, staged)
     for table in task.tables:
         tables[table.table].check_staged(table.table, staged.rows[table.stage])
     seconds = {"copy": round(copied - started, 3), "merge": round(time.perf_counter() - copied, 3)}

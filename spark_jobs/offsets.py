@@ -10,6 +10,7 @@ from trendscript.errors import NeedsAPerson
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from spark_jobs.batch import Batch
     from spark_jobs.topic_state import TopicIdentity, TopicState
 
 
@@ -20,8 +21,8 @@ class OffsetsExpired(NeedsAPerson):
         self.topic, self.partition, self.wanted, self.earliest = topic, partition, wanted, earliest
         super().__init__(
             f"{topic}, partition {partition}: offsets {wanted} to {earliest - 1} were never loaded and Kafka no longer "
-            "holds them. Nothing was changed. Restore them, or record the loss in pipeline.accepted_gap and "
-            "move pipeline.position, then load again."
+            "holds them. Nothing was changed. Publish them again from their source, or decide to go on without them: "
+            f'`trendscript accept-gap {topic} --why "…"` records that, and load goes on behind them.'
         )
 
 
@@ -32,7 +33,8 @@ class PositionAhead(NeedsAPerson):
         self.topic, self.partition, self.position, self.end = topic, partition, position, end
         super().__init__(
             f"{topic}, partition {partition}: loaded up to offset {position}, but Kafka ends at {end}. "
-            "Nothing was changed. Find out whether Kafka lost messages or was restored from an older copy."
+            "Nothing was changed. Find out whether Kafka lost messages or was restored from an older copy. "
+            f"If they can't be brought back, `trendscript accept-gap {topic} --why \"…\"` goes on from Kafka's end."
         )
 
 
@@ -42,7 +44,8 @@ class PartitionVanished(NeedsAPerson):
     def __init__(self, topic: str, partition: int) -> None:
         self.topic, self.partition = topic, partition
         super().__init__(
-            f"{topic}, partition {partition} was loaded before and is no longer there. Nothing was changed."
+            f"{topic}, partition {partition} was loaded before and is no longer there. Nothing was changed. "
+            "Kafka never takes a partition away: look for a wrong address, or an edited pipeline.position."
         )
 
 
@@ -53,7 +56,8 @@ class TopicRecreated(NeedsAPerson):
         self.topic, self.known, self.found = topic, known, found
         super().__init__(
             f"The topic {topic} was deleted and created again: the ledger knows the id {known}, Kafka says {found}. "
-            "Offsets of the two don't compare, so nothing was loaded. Decide what becomes of the old position."
+            "Offsets of the two don't compare, so nothing was loaded. If this is meant, "
+            f'`trendscript accept-gap {topic} --why "…"` leaves the old topic behind and loads the new one.'
         )
 
 
@@ -64,8 +68,25 @@ class ClusterChanged(NeedsAPerson):
         self.topic, self.known, self.found = topic, known, found
         super().__init__(
             f"The topic {topic} was loaded from the Kafka cluster {known}; these brokers belong to {found}. "
-            "Nothing was loaded. Mend KAFKA_BOOTSTRAP_SERVERS, or decide what becomes of the old position."
+            "Nothing was loaded. Mend KAFKA_BOOTSTRAP_SERVERS; or, if Kafka has moved, "
+            f'`trendscript accept-gap {topic} --why "…"` goes on with the new cluster.'
         )
+
+
+class ReplayExpired(NeedsAPerson):
+    """Raised when Kafka no longer holds messages that are to be replayed. They were loaded before: nothing is lost."""
+
+    def __init__(self, topic: str, wanted: OffsetRange, held: tuple[int, int], *, planned: int | None) -> None:
+        self.topic, self.wanted, self.held, self.planned = topic, wanted, held, planned
+        earliest, end = held
+        holds = f"holds {earliest} to {end - 1} of it" if end > earliest else "holds nothing of it"
+        mend = (
+            f"They may be in the lake: `trendscript replay {topic} --from-lake` reads there."
+            if planned is None
+            else f"Batch {planned} was planned to replay them and can't be finished; "
+            f'`trendscript replay {topic} --abandon --why "…"` gives it up, and --from-lake can read them in the lake.'
+        )
+        super().__init__(f"{topic}, {wanted}: to be loaded again, and Kafka {holds}. Nothing was changed. {mend}")
 
 
 class PositionMoved(NeedsAPerson):
@@ -128,6 +149,24 @@ def check_held(topic: str, ranges: tuple[OffsetRange, ...], state: TopicState) -
             raise OffsetsExpired(topic, wanted.partition, wanted.from_offset, state.earliest[wanted.partition])
         if state.end[wanted.partition] < wanted.until_offset:
             raise PositionAhead(topic, wanted.partition, wanted.until_offset, state.end[wanted.partition])
+
+
+def check_replayable(
+    topic: str, ranges: tuple[OffsetRange, ...], state: TopicState, *, planned: int | None = None
+) -> None:
+    """Raises ReplayExpired unless Kafka holds every offset of the ranges. `planned` is the batch they belong to."""
+    for wanted in ranges:
+        earliest, end = state.earliest.get(wanted.partition, 0), state.end.get(wanted.partition, 0)
+        if not earliest <= wanted.from_offset < wanted.until_offset <= end:
+            raise ReplayExpired(topic, wanted, (earliest, end), planned=planned)
+
+
+def check_readable(batch: Batch, state: TopicState) -> None:
+    """Raises as `check_held`, or of a replay as `check_replayable`, unless Kafka holds what the batch is to read."""
+    if batch.kind == "replay":
+        check_replayable(batch.topic, batch.ranges, state, planned=batch.batch_id)
+    else:
+        check_held(batch.topic, batch.ranges, state)
 
 
 def check_positions(positions: Mapping[int, int], state: TopicState) -> None:

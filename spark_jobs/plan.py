@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 
 from spark_jobs import ledger
 from spark_jobs.batch import Batch
-from spark_jobs.offsets import check_held, check_identity, check_positions, plan_positions, plan_ranges
+from spark_jobs.offsets import (
+    check_identity,
+    check_positions,
+    check_readable,
+    plan_positions,
+    plan_ranges,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +35,7 @@ def plan_batch(
 ) -> Batch | None:
     """The batch to load next: an unfinished one as it was planned, else a new one; None when nothing waits.
 
+    The unfinished one may be a replay or a retry: it is finished before anything new is planned.
     Reads up to `ends`, the offsets seen when the run began. A new plan is committed before this returns.
     Raises OffsetsExpired, PositionAhead, PartitionVanished, TopicRecreated or ClusterChanged, changing nothing.
     """
@@ -40,7 +47,7 @@ def plan_batch(
             known = ledger.register_topic(cursor, state.identity)
             state = read_state()  # there was no row to lock before
         check_identity(known, state.identity)
-        resumed = _resume(cursor, state)
+        resumed = resume(cursor, contract.topic, lambda: state)
         if resumed is not None:
             return resumed
         positions = plan_positions(ledger.read_positions(cursor, state.identity.topic_id), state)
@@ -59,33 +66,44 @@ def rehearse_plan(connection: Connection, state: TopicState, max_messages: int) 
         known = ledger.find_topic(cursor, topic)
         if known is not None:
             check_identity(known, state.identity)
-        planned = ledger.find_planned(cursor, topic, "load")
-        if planned is not None:
-            batch = _pending(cursor, planned[0])
-            check_held(topic, batch.ranges, state)
-            return batch
+        pending = find_pending(cursor, topic, lambda: state)
+        if pending is not None:
+            return pending
         positions = plan_positions(ledger.read_positions(cursor, state.identity.topic_id), state)
     check_positions(positions, state)
     ranges = plan_ranges(positions, state.end, max_messages)
-    return Batch(time.time_ns() // 1_000_000, topic, state.identity.topic_id, "load", ranges) if ranges else None
+    return Batch(new_number(), topic, state.identity.topic_id, "load", ranges) if ranges else None
 
 
-def _resume(cursor: Cursor, state: TopicState) -> Batch | None:
-    planned = ledger.find_planned(cursor, state.identity.topic, "load")
-    if planned is None:
-        return None
-    batch, identity = planned
-    check_identity(identity, state.identity)
-    ledger.end_older_attempts(cursor, batch.batch_id)
-    pending = _pending(cursor, batch)
-    check_held(batch.topic, pending.ranges, state)
+def resume(cursor: Cursor, topic: str, read_state: Callable[[], TopicState]) -> Batch | None:
+    """The topic's unfinished batch as `find_pending` has it; earlier attempts at it are ended. The caller commits."""
+    pending = find_pending(cursor, topic, read_state)
+    if pending is not None:
+        ledger.end_older_attempts(cursor, pending.batch_id)
     return pending
 
 
-def _pending(cursor: Cursor, batch: Batch) -> Batch:
-    """The batch with only the ranges that aren't committed; the others may have left Kafka since."""
+def find_pending(cursor: Cursor, topic: str, read_state: Callable[[], TopicState]) -> Batch | None:
+    """The topic's unfinished batch with only the ranges that aren't committed; the others may have left Kafka since.
+
+    Kafka is asked only for a batch that reads there. Raises what `plan_batch` does, and ReplayExpired.
+    """
+    planned = ledger.find_planned(cursor, topic)
+    if planned is None:
+        return None
+    batch, identity = planned
     committed = ledger.committed_partitions(cursor, batch.batch_id)
-    return replace(batch, ranges=tuple(found for found in batch.ranges if found.partition not in committed))
+    pending = replace(batch, ranges=tuple(found for found in batch.ranges if found.partition not in committed))
+    if batch.source == "kafka":
+        state = read_state()
+        check_identity(identity, state.identity)
+        check_readable(pending, state)
+    return pending
+
+
+def new_number() -> int:
+    """The number of a batch that is only rehearsed."""
+    return time.time_ns() // 1_000_000
 
 
 def _within(ends: dict[int, int], positions: dict[int, int]) -> dict[int, int]:

@@ -8,14 +8,21 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from spark_jobs.counts import MessageCounts, TableCounts
-from spark_jobs.ledger import RangeOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pyspark.sql import Row
+    from spark_jobs.batch import Batch, BatchKind
 
-    from spark_jobs.batch import Batch
+
+@dataclass(frozen=True, slots=True)
+class RangeOutcome:
+    """What the ledger says of a committed range."""
+
+    partition: int
+    messages: MessageCounts
+    tables: dict[str, TableCounts]
+    seconds: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +30,7 @@ class BatchReport:
     """Counts of a batch over all its ranges, and the seconds its steps took."""
 
     batch_id: int
+    kind: BatchKind
     ranges: tuple[dict[str, int], ...]
     messages: MessageCounts
     tables: dict[str, TableCounts]
@@ -61,6 +69,7 @@ def to_batch_report(batch: Batch, outcomes: list[RangeOutcome], seconds: dict[st
     """Sum up the ranges of a batch as the ledger counted them."""
     return BatchReport(
         batch_id=batch.batch_id,
+        kind=batch.kind,
         ranges=tuple(asdict(found.messages) | {"partition": found.partition} for found in outcomes),
         messages=sum((found.messages for found in outcomes), MessageCounts()),
         tables=_sum_tables(found.tables for found in outcomes),
@@ -68,7 +77,7 @@ def to_batch_report(batch: Batch, outcomes: list[RangeOutcome], seconds: dict[st
     )
 
 
-def to_rehearsal_report(batch: Batch, outcomes: list[Row], seconds: dict[str, float]) -> BatchReport:
+def to_rehearsal_report(batch: Batch, outcomes: Iterable[Any], seconds: dict[str, float]) -> BatchReport:
     """Sum up what a dry run's ranges would have done; a range without messages counts as skipped."""
     found = {outcome["partition"]: _to_outcome(outcome) for outcome in outcomes}
     for empty in batch.ranges:
@@ -76,7 +85,7 @@ def to_rehearsal_report(batch: Batch, outcomes: list[Row], seconds: dict[str, fl
     return to_batch_report(batch, [found[partition] for partition in sorted(found)], seconds)
 
 
-def _to_outcome(outcome: Row) -> RangeOutcome:
+def _to_outcome(outcome: Any) -> RangeOutcome:
     details = orjson.loads(outcome["details"])
     tables = {name: TableCounts(**counts) for name, counts in details["tables"].items()}
     return RangeOutcome(outcome["partition"], MessageCounts(**details["messages"]), tables, details["seconds"])

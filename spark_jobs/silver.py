@@ -89,8 +89,11 @@ def append_to_silver(spark: SparkSession, contract: Contract, lake: str) -> None
 
 
 def _new_messages(bronze: DataFrame, batch_id: int) -> DataFrame:
-    """Messages of a batch that no earlier batch holds."""
-    place = ["topic_id", "partition", "offset"]
+    """Messages of a batch that no earlier batch holds.
+
+    The time tells a message from one that stood at its offset before Kafka was restored from an older copy.
+    """
+    place = ["topic_id", "partition", "offset", "timestamp"]
     earlier = bronze.filter(F.col("batch_id") < batch_id).select(*place)
     return bronze.filter(F.col("batch_id") == batch_id).dropDuplicates(place).join(earlier, place, how="left_anti")
 

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from spark_jobs.counts import CountsDisagree
 from spark_jobs.enforce import Enforcer
+from spark_jobs.letters import close_retried
 from spark_jobs.topic_state import has_visible_message
 from trendscript.errors import TryAgainLater
 
@@ -39,6 +40,7 @@ from rejected_messages order by source_offset
 on conflict (topic_id, partition, "offset") do update
 set state = 'open', reason = excluded.reason, batch_id = excluded.batch_id, closed_at = null, closed_by_batch = null
 where dead_letter.state = 'closed'
+    or (dead_letter.state = 'open' and dead_letter.reason is distinct from excluded.reason)
 """
 _COUNT_KEPT = """
 select count(*) from rejected_messages as r
@@ -47,7 +49,7 @@ join pipeline.dead_letter as d on d.topic_id = $1 and d.partition = $2::integer 
 _CLOSE_ACCEPTED = """
 update pipeline.dead_letter as d set state = 'closed', closed_at = now(), closed_by_batch = $3::bigint
 where d.topic_id = $1 and d.partition = $2::integer and d."offset" >= $4::bigint and d."offset" < $5::bigint
-    and d.state = 'open'
+    and d.state in ('open', 'discarded')
     and not exists (select from rejected_messages as r where r.source_offset = d."offset")
 """
 
@@ -65,13 +67,21 @@ class ReadingCutOff(TryAgainLater):
 
 @dataclass(slots=True)
 class Staged:
-    """What has been copied into temporary tables so far; `reached` is the offset after the last message."""
+    """What has been copied into temporary tables so far, and why the rest was refused.
+
+    `reached` is the offset after the last message.
+    """
 
     reached: int
     read: int = 0
     accepted: int = 0
-    quarantined: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
     rows: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def quarantined(self) -> int:
+        """How many messages were refused."""
+        return self.reasons.total()
 
 
 def stage_messages(
@@ -91,9 +101,9 @@ def stage_messages(
             staged.rows[f"stage_{name}"] += rows.num_rows
         if enforced.rejects.num_rows:
             transaction.copy("rejected_messages", enforced.rejects)
+            staged.reasons.update(enforced.rejects.column("reason").to_pylist())
         staged.read += enforced.read
         staged.accepted += enforced.accepted
-        staged.quarantined += enforced.rejects.num_rows
     return staged
 
 
@@ -104,27 +114,38 @@ def _last_offset(batch: pa.RecordBatch, wanted: OffsetRange) -> int:
     return int(offsets["max"])
 
 
-def check_whole(task: RangeTask, wanted: OffsetRange, reached: int) -> None:
-    """Raise ReadingCutOff when a reader may still see messages between `reached` and the range's end.
+def check_whole(task: RangeTask, wanted: OffsetRange, staged: Staged) -> None:
+    """Raise ReadingCutOff when the range may hold messages that were not read.
 
-    On topics without transactions and compaction the last message stands right before the end.
+    In Kafka those are what a reader can see between the last one read and the range's end; on topics without
+    transactions and compaction the last message stands right before the end. Of the lake it was counted before.
     """
-    if reached < wanted.until_offset and has_visible_message(
-        task.batch.topic, replace(wanted, from_offset=reached), task.bootstrap_servers, task.client_properties
+    reached = staged.reached
+    if task.expected is not None and staged.read != task.expected.get(wanted.partition, 0):
+        raise ReadingCutOff(wanted, reached)
+    if (
+        task.batch.source == "kafka"
+        and reached < wanted.until_offset
+        and has_visible_message(
+            task.batch.topic, replace(wanted, from_offset=reached), task.bootstrap_servers, task.client_properties
+        )
     ):
         raise ReadingCutOff(wanted, reached)
 
 
-def keep_rejects(transaction: RangeTransaction, task: RangeTask, wanted: OffsetRange, rejected: int) -> None:
-    """Move rejects to quarantine, and close letters that are acceptable now.
+def keep_rejects(transaction: RangeTransaction, task: RangeTask, wanted: OffsetRange, staged: Staged) -> None:
+    """Move rejects to quarantine, and close letters that are acceptable now; those of a retry are there already.
 
     Raises CountsDisagree unless quarantine then holds every message that was rejected.
     """
     batch = task.batch
     transaction.execute(_KEEP_REJECTS, batch.topic_id, wanted.partition, batch.topic, batch.batch_id)
-    transaction.execute(
-        _CLOSE_ACCEPTED, batch.topic_id, wanted.partition, batch.batch_id, wanted.from_offset, wanted.until_offset
-    )
+    if batch.source == "quarantine":
+        close_retried(transaction, batch, wanted, staged.accepted)
+    else:
+        transaction.execute(
+            _CLOSE_ACCEPTED, batch.topic_id, wanted.partition, batch.batch_id, wanted.from_offset, wanted.until_offset
+        )
     ((kept,),) = transaction.execute(_COUNT_KEPT, batch.topic_id, wanted.partition)
-    if kept != rejected:
-        raise CountsDisagree(f"{rejected} messages were rejected, and quarantine holds {kept} of them")
+    if kept != staged.quarantined:
+        raise CountsDisagree(f"{staged.quarantined} messages were rejected, and quarantine holds {kept} of them")

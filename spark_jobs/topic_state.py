@@ -15,6 +15,7 @@ from trendscript.kafka import client_options
 from trendscript.kafka.failures import check_described, kafka_failures
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     from spark_jobs.batch import OffsetRange
@@ -66,6 +67,21 @@ def read_topic_identity(topic: str, bootstrap_servers: str, client_properties: P
     options = client_options(bootstrap_servers, client_properties)
     with kafka_failures(options), closing(KafkaAdminClient(**options)) as admin:
         return _describe(admin, topic)[0]
+
+
+def find_offsets_since(
+    state: TopicState, since: datetime, bootstrap_servers: str, client_properties: Path | None
+) -> dict[int, int]:
+    """By partition, the first offset whose message bears this time or a later one; partitions without one are left out.
+
+    Raises as `read_topic_state`.
+    """
+    options = client_options(bootstrap_servers, client_properties)
+    milliseconds = int(since.timestamp() * 1000)
+    asked = {TopicPartition(state.identity.topic, partition): milliseconds for partition in state.end}
+    with kafka_failures(options), closing(KafkaAdminClient(**options)) as admin:
+        answers = admin.list_partition_offsets(asked, IsolationLevel.READ_COMMITTED)
+    return {partition.partition: answer.offset for partition, answer in answers.items() if answer.offset >= 0}
 
 
 def has_visible_message(

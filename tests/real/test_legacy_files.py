@@ -51,7 +51,8 @@ def test_rows_in_are_rows_loaded_and_rows_rejected(
     """A file's rows, as csv counts them, all have an entry in the tables, a dead letter, or a line of rejects."""
     paths = sorted((data / "youtube_legacy_csv").glob("*/*.csv"), key=lambda path: path.stat().st_size)
     imported = [_import(warehouse, path) for path in paths[: amount.legacy_files]]
-    batches = warehouse.load()
+    # Of some files the contract refuses every row: that is what is counted here, not a fault to stop at.
+    batches = warehouse.load("--max-quarantine-percent", "100")
     loaded, quarantined = _outcomes(warehouse, imported)
     assert sum(batch["messages"]["read"] for batch in batches) == sum(loaded.values()) + sum(quarantined.values())
     for file in imported:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -11,8 +10,11 @@ import orjson
 import psycopg2
 import pytest
 
-from spark_jobs.load import LoadJob, load_topic, rehearse_topic
+from spark_jobs.job import LoadJob
+from spark_jobs.load import load_topic, rehearse_topic
+from spark_jobs.replay import Asked, rehearse_replay, replay_topic
 from spark_jobs.session import build_session
+from tests.spark_jobs.quarantined import as_writer, under
 from trendscript.contracts import load_contract
 from trendscript.kafka import Message, publish
 
@@ -60,6 +62,15 @@ class Loading:
         """Run the load; `changes` are fields of its job."""
         return load_topic(replace(self.job, **changes), self.contract)
 
+    def replay(self, *, job: dict[str, Any] | None = None, dry_run: bool = False, **asked: Any) -> TopicReport:
+        """Run a replay; `asked` are the fields of what it asks for, `job` those of its job."""
+        run = rehearse_replay if dry_run else replay_topic
+        return run(replace(self.job, **(job or {})), self.contract, Asked(**asked))
+
+    def under(self, **columns: dict[str, Any]) -> Loading:
+        """The same with another contract: fields of the video's columns changed, by name of the column."""
+        return replace(self, contract=under(self.contract, **columns))
+
     def rehearse(self) -> TopicReport:
         """Run the load with --dry-run."""
         return rehearse_topic(self.job, self.contract)
@@ -92,10 +103,9 @@ def loading(stack: Stack, spark: SparkSession, database: str, make_topic: MakeTo
     """A load of the charts' contract over a fresh topic of two partitions, into a fresh database and lake."""
     topic = make_topic("charts", partitions=2, configs={"max.message.bytes": "8388608"})
     contract = replace(load_contract("youtube_trending"), topic=topic)
-    writer_dsn = re.sub(r"//postgres(:[^@]*)?@", "//pipeline_writer@", database)
     job = LoadJob(
         spark=spark,
-        dsn=writer_dsn,
+        dsn=as_writer(database),
         bootstrap_servers=stack.bootstrap_servers,
         client_properties=None,
         lake=str(tmp_path / "lake"),

@@ -67,7 +67,7 @@ def test_a_server_that_is_not_there_passes() -> None:
 def test_failures_of_ours_keep_their_text_and_code() -> None:
     """A broker that can't be reached passes; a position that moved needs a person."""
     unreachable = to_failure(BrokerUnreachable("No broker answers."))
-    assert unreachable == RangeFailure("No broker answers.", passing=True, exit_code=69)
+    assert unreachable == RangeFailure("No broker answers.", passing=True, exit_code=69, fact="BrokerUnreachable")
     moved = to_failure(PositionMoved("charts", 1, 5))
     assert moved is not None
     assert (moved.passing, moved.exit_code) == (False, 78)

@@ -25,6 +25,7 @@ from trendscript.kafka import Message, publish
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from spark_jobs.batch import BatchKind
     from tests.conftest import MakeTopic, Stack
 
 MESSAGES = [to_bytes(a_chart_message("a" * 11)), b"\xff{", None, to_bytes(a_bare_chart_message("b" * 11))]
@@ -262,6 +263,38 @@ def test_a_replay_leaves_the_position_and_the_dead_letters(planned: Planned) -> 
     after_versions, after = planned.state()
     assert after_versions == versions
     assert (after[0], after[2]) == (before[0], before[2])
+
+
+def a_bad_deploy(planned: Planned) -> Batch:
+    """The planned batch over 150 offsets of partition 0, in the ledger too."""
+    query(planned.dsn, "update pipeline.batch_range set until_offset = 150 where partition = 0")
+    return replace(planned.task.batch, ranges=(OffsetRange(0, 0, 150),))
+
+
+@pytest.mark.parametrize("kind", ["load", "replay"])
+def test_too_much_quarantine_rolls_the_range_back(planned: Planned, kind: BatchKind) -> None:
+    """Nothing is in quarantine, the position stays, the range stays open, and a person reads why."""
+    batch = replace(a_bad_deploy(planned), kind=kind)
+    before = planned.state()
+    messages = a_raw_batch([b"{"] * 120 + [to_bytes(a_chart_message("a" * 11))] * 30)
+
+    ((_, status, failure),) = planned.load(messages, batch=batch)
+
+    assert (status, failure["passing"], failure["exit_code"]) == ("failed", False, 78)
+    assert failure["fact"] == "QuarantineCeiling"
+    assert "120 of 150 messages (80.0 %)" in failure["text"]
+    assert planned.state() == before
+    ((_, status, failure),) = planned.load(messages, batch=batch, dry_run=True)
+    assert (status, failure["fact"]) == ("failed", "QuarantineCeiling")
+
+
+def test_a_higher_ceiling_lets_the_range_through(planned: Planned) -> None:
+    """For one run, by a contract that allows it."""
+    batch = a_bad_deploy(planned)
+    allowed = replace(planned.task.contract, max_quarantine_percent=100.0)
+    assert planned.load(a_raw_batch([b"{"] * 150), batch=batch, contract=allowed) == [(0, "committed", {})]
+    assert query(planned.dsn, "select count(*) from pipeline.dead_letter") == [(150,)]
+    assert planned.positions()[0] == (0, 150)
 
 
 def test_a_rehearsal_counts_as_a_load_would_and_leaves_no_trace(planned: Planned) -> None:

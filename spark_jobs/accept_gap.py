@@ -1,0 +1,135 @@
+"""Accept a gap: what `load` refuses is resolved by an operator's decision, which the ledger keeps for ever."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from spark_jobs import ledger
+from spark_jobs.failures import database_failures
+from spark_jobs.gaps import Acceptance, NothingToAccept, WholeTopicOnly, decide_gaps, decide_takeover
+from spark_jobs.lease import take_lease
+from spark_jobs.offsets import PositionMoved
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from psycopg2.extensions import cursor as Cursor  # noqa: N812  (psycopg2 spells its classes small)
+
+    from spark_jobs.batch import Batch
+    from spark_jobs.gaps import Gap
+    from spark_jobs.job import Job
+    from spark_jobs.topic_state import TopicIdentity, TopicState
+
+
+def accept_gap(
+    job: Job, topic: str, why: str, *, partitions: Collection[int] = (), dry_run: bool = False
+) -> Acceptance:
+    """Give up what can't be loaded any more, so that the next load goes on behind it; one transaction, or nothing.
+
+    Raises NothingToAccept when a load would find nothing amiss, WholeTopicOnly, TopicBusy, or TopicMissing.
+    """
+    with (
+        database_failures(topic),
+        take_lease(job.dsn, topic),
+        job.connected(f"accept gap of {topic}") as connection,
+        connection,
+        connection.cursor() as cursor,
+    ):
+        known = ledger.lock_topic(cursor, topic)
+        if known is None:
+            raise NothingToAccept(f"{topic} was never loaded, so there is no gap to accept.")
+        state = job.topic_state(topic)
+        accepted = _decide(cursor, known, state, partitions)
+        if not (accepted.gaps or accepted.takes_over or accepted.abandoned):
+            raise NothingToAccept(f"{topic}: nothing to accept. Kafka holds all that the ledger has yet to load.")
+        if not dry_run:
+            _apply(cursor, accepted, why)
+        return accepted
+
+
+def _decide(cursor: Cursor, known: TopicIdentity, state: TopicState, only: Collection[int]) -> Acceptance:
+    positions, planned = ledger.read_positions(cursor, known.topic_id), _open_part(cursor, known.topic)
+    if (known.cluster_id, known.topic_id) == (state.identity.cluster_id, state.identity.topic_id):
+        return decide_gaps(state, positions, planned, only)
+    if only:
+        raise WholeTopicOnly(f"{known.topic} has become another topic: that is decided for all partitions at once.")
+    here = ledger.read_positions(cursor, state.identity.topic_id)
+    return decide_takeover(known, state, positions, here, planned)
+
+
+def _open_part(cursor: Cursor, topic: str) -> Batch | None:
+    """The unfinished batch with the ranges that aren't committed."""
+    planned = ledger.find_planned(cursor, topic)
+    if planned is None:
+        return None
+    committed = ledger.committed_partitions(cursor, planned[0].batch_id)
+    return replace(planned[0], ranges=tuple(found for found in planned[0].ranges if found.partition not in committed))
+
+
+def _apply(cursor: Cursor, accepted: Acceptance, why: str) -> None:
+    # First of all: what still runs of the batch is ended, so that none of it moves a position meanwhile.
+    if accepted.abandoned is not None:
+        ledger.abandon_batch(cursor, accepted.abandoned.batch_id, why)
+    if accepted.takes_over:
+        _take_over(cursor, accepted.identity)
+    positions = ledger.read_positions(cursor, accepted.identity.topic_id)
+    ledger.save_new_positions(cursor, accepted.identity, accepted.positions)
+    for partition, offset in accepted.positions.items():
+        if partition in positions:
+            _set_position(cursor, accepted.identity, partition, positions[partition], offset)
+    for gap in accepted.gaps:
+        _record(cursor, accepted.identity.topic, gap, why)
+        if gap.fault == "PositionAhead":
+            _set_letters_aside(cursor, gap)
+
+
+def _take_over(cursor: Cursor, identity: TopicIdentity) -> None:
+    cursor.execute(
+        "update pipeline.topic set cluster_id = %s, topic_id = %s where topic = %s",
+        [identity.cluster_id, identity.topic_id, identity.topic],
+    )
+
+
+def _set_position(cursor: Cursor, identity: TopicIdentity, partition: int, known: int, offset: int) -> None:
+    cursor.execute(
+        """
+        update pipeline.position set next_offset = %s, updated_at = now()
+        where topic_id = %s and partition = %s and next_offset = %s
+        """,
+        [offset, identity.topic_id, partition, known],
+    )
+    if cursor.rowcount != 1:
+        raise PositionMoved(identity.topic, partition, known)
+
+
+def _record(cursor: Cursor, topic: str, gap: Gap, why: str) -> None:
+    cursor.execute(
+        """
+        insert into pipeline.accepted_gap
+            (topic, topic_id, partition, from_offset, until_offset, fault, decided_by, why)
+        values (%s, %s, %s, %s, %s, %s, %s, %s)
+        """,
+        [
+            topic,
+            gap.topic_id,
+            gap.partition,
+            gap.from_offset,
+            gap.until_offset,
+            gap.fault,
+            ledger.requester(),
+            why,
+        ],
+    )
+
+
+def _set_letters_aside(cursor: Cursor, gap: Gap) -> None:
+    """Give letters behind Kafka's end a topic id of their own: other messages will come to stand at their offsets."""
+    cursor.execute(
+        """
+        update pipeline.dead_letter
+        set topic_id = topic_id || ' before ' || to_char(now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+        where topic_id = %s and partition = %s and "offset" >= %s
+        """,
+        [gap.topic_id, gap.partition, gap.from_offset],
+    )

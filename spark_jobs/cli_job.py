@@ -1,0 +1,131 @@
+"""What commands run on: the user's settings go in, addresses, contracts and a job come out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from trendscript.errors import TrendscriptError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from spark_jobs.job import Job, LoadJob
+    from spark_jobs.report import TopicReport
+    from trendscript.contracts.model import Contract
+    from trendscript.settings import Settings
+
+WRITER = "pipeline_writer"
+
+MaxQuarantinePercent = Annotated[
+    float | None,
+    typer.Option(
+        "--max-quarantine-percent",
+        metavar="PERCENT",
+        min=0,
+        max=100,
+        help="Stop where a larger share of the messages is refused; 100 never does. Else what the contract says.",
+    ),
+]
+
+
+def build_job(settings: Settings, topics: list[str], progress: Any) -> LoadJob:
+    """Gather all that a load of these topics needs; Spark is started only when Postgres and Kafka can serve it.
+
+    `progress` has `step(topic, text)`.
+    Raises PostgresUnreachable, DatabaseNotMigrated, BrokerUnreachable, BrokerRefused or TopicMissing.
+    """
+    from spark_jobs.job import LoadJob
+    from spark_jobs.session import build_session
+    from trendscript.endpoints import kafka_bootstrap_servers
+    from trendscript.kafka import client_options, require_topics
+
+    dsn, servers = writer_dsn(settings), kafka_bootstrap_servers(settings)
+    require_topics(topics, options=client_options(servers, settings.kafka_client_properties))
+    progress.step("", "starting Spark")
+    log_file = settings.trendscript_home / "logs" / "spark.log"
+    spark = build_session(settings.spark_master, log_file, lambda text: progress.step("", text))
+    return LoadJob(
+        spark=spark,
+        dsn=dsn,
+        bootstrap_servers=servers,
+        client_properties=settings.kafka_client_properties,
+        lake=lake_address(settings),
+        max_messages=settings.load_max_messages,
+        silver=settings.lake_silver,
+        on_step=progress.step,
+    )
+
+
+def build_ledger_job(settings: Settings, *, with_kafka: bool) -> Job:
+    """What work on the ledger needs that does without Spark; `with_kafka`, the brokers' address too.
+
+    Raises PostgresUnreachable or DatabaseNotMigrated.
+    """
+    from spark_jobs.job import Job
+    from trendscript.endpoints import kafka_bootstrap_servers
+
+    return Job(
+        dsn=writer_dsn(settings),
+        bootstrap_servers=kafka_bootstrap_servers(settings) if with_kafka else "",
+        client_properties=settings.kafka_client_properties,
+        max_messages=settings.load_max_messages,
+    )
+
+
+def writer_dsn(settings: Settings) -> str:
+    """Postgres as the settings' user; in the local stack as `pipeline_writer`, who may do no more than a load does.
+
+    Raises PostgresUnreachable or DatabaseNotMigrated.
+    """
+    from trendscript.endpoints import postgres_dsn
+    from trendscript.migrations import require_migrated
+
+    # Asked as the settings' user, since the migrations are what makes the writer.
+    require_migrated(postgres_dsn(settings))
+    return postgres_dsn(settings, user=None if settings.postgres_host else WRITER)
+
+
+def lake_address(settings: Settings) -> str | None:
+    """Where bronze goes: LAKE_PATH, else a folder of the local stack; None when LAKE_PATH is `off`."""
+    if settings.lake_path == "off":
+        return None
+    return settings.lake_path or str(settings.trendscript_home / "lake")
+
+
+def allow_quarantine(contract: Contract, percent: float | None) -> Contract:
+    """The contract with this ceiling on quarantine for one run; with its own if None is given."""
+    return contract if percent is None else replace(contract, max_quarantine_percent=percent)
+
+
+def find_contracts(topics: list[str]) -> list[Contract]:
+    """The contracts of these topics; all there are if none is named. Raises ContractMissing."""
+    from trendscript.contracts import load_contract, load_contracts
+
+    if not topics:
+        return list(load_contracts().values())
+    return [load_contract(topic) for topic in dict.fromkeys(topics)]
+
+
+def run_each(
+    contracts: Iterable[Contract], work: Callable[[Contract], TopicReport], *, busy_is_fine: bool = False
+) -> tuple[list[TopicReport], TrendscriptError | None]:
+    """Do the work topic after topic. What came of each, and the gravest failure; one topic's doesn't stop the others.
+
+    Where `busy_is_fine`, a topic that somebody works on is no failure, unless that takes too long.
+    """
+    from spark_jobs.lease import TopicBusy
+    from spark_jobs.report import TopicReport
+
+    reports: list[TopicReport] = []
+    failures: list[TrendscriptError] = []
+    for contract in contracts:
+        try:
+            reports.append(work(contract))
+        except TrendscriptError as failure:
+            reports.append(TopicReport(contract.topic, (), note=str(failure)))
+            if not (busy_is_fine and isinstance(failure, TopicBusy) and not failure.stuck):
+                failures.append(failure)
+    return reports, max(failures, key=lambda failure: failure.exit_code, default=None)

@@ -1,0 +1,48 @@
+"""Discard dead letters: an operator's decision that messages are not worth mending, kept with who decided and why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spark_jobs.dead_letters import DeadLetterNotFound, open_cursor, to_place
+from spark_jobs.ledger import requester
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_DISCARD = "update pipeline.dead_letter set state = 'discarded', closed_at = now(), decided_by = %s, why = %s"
+
+
+def discard_letters(dsn: str, identifiers: Iterable[str], why: str) -> int:
+    """Set the messages at these TOPIC/PARTITION/OFFSET discarded, all or none; how many. Their bytes stay.
+
+    Of a topic that was made anew the newest is meant, as `dead-letters show` shows it.
+    Raises DeadLetterNotFound for one that isn't open.
+    """
+    places = {identifier: to_place(identifier) for identifier in identifiers}
+    with open_cursor(dsn, writing=True) as cursor:
+        # In one order, so that two who discard the same don't wait for each other.
+        for identifier, place in sorted(places.items()):
+            cursor.execute(
+                f"""
+                {_DISCARD}
+                where state = 'open' and (topic_id, partition, "offset") = (
+                    select topic_id, partition, "offset" from pipeline.dead_letter
+                    where topic = %s and partition = %s and "offset" = %s order by first_seen_at desc limit 1
+                )
+                """,  # noqa: S608  (text from here)
+                [requester(), why, *place],
+            )
+            if not cursor.rowcount:
+                raise DeadLetterNotFound(f"No message {identifier} waits in quarantine. Nothing was discarded.")
+    return len(places)
+
+
+def discard_all(dsn: str, topic: str, reason: str, why: str) -> int:
+    """Set every open message of a topic with this reason discarded; how many. Their bytes stay."""
+    with open_cursor(dsn, writing=True) as cursor:
+        cursor.execute(
+            f"{_DISCARD} where state = 'open' and topic = %s and reason = %s",
+            [requester(), why, topic, reason],
+        )
+        return int(cursor.rowcount)

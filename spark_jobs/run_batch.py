@@ -1,0 +1,139 @@
+"""Run a planned batch to its end: wherever its messages come from, each range in a transaction of its own."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from py4j.protocol import Py4JError
+from pyspark.errors import AnalysisException, PySparkException, PythonException
+
+from spark_jobs.bronze import append_to_bronze
+from spark_jobs.failures import LoadInterrupted
+from spark_jobs.finish import finish_batch
+from spark_jobs.lake import check_held_by_lake, count_messages, read_lake
+from spark_jobs.load_range import range_loader
+from spark_jobs.loaded import read_loaded
+from spark_jobs.messages import read_messages
+from spark_jobs.offsets import TopicRecreated, check_readable
+from spark_jobs.ranges import check_outcomes, to_range_task
+from spark_jobs.report import TopicReport, to_rehearsal_report
+from spark_jobs.retry import rehearse_letters, run_retry
+from spark_jobs.topic_state import TopicIdentity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2 spells its classes small)
+    from pyspark.sql import DataFrame, Row
+
+    from spark_jobs.batch import Batch, RangeTask
+    from spark_jobs.job import LoadJob
+    from spark_jobs.report import BatchReport
+    from trendscript.contracts.model import Contract
+
+_OUTCOME_COLUMNS = "partition int, status string, details string"
+
+
+def run_next_batch(job: LoadJob, contract: Contract, plan: Callable[[Connection], Batch | None]) -> BatchReport | None:
+    """Run the batch that `plan` gives; None where it gives none.
+
+    After a passing fault everything is tried again from the plan on, which then finds the batch under way.
+    """
+
+    def attempt() -> BatchReport | None:
+        seconds: dict[str, float] = {}
+        with (
+            job.timed(contract.topic, "plan", seconds),
+            job.connected(f"plan {contract.topic}") as connection,
+        ):
+            batch = plan(connection)
+        return None if batch is None else _run(job, contract, batch, seconds)
+
+    return job.persist(contract.topic, attempt)
+
+
+def _run(job: LoadJob, contract: Contract, batch: Batch, seconds: dict[str, float]) -> BatchReport:
+    if batch.source == "quarantine":
+        return run_retry(job, contract, batch, seconds)
+    loaded: set[int] = set()
+    if batch.ranges:
+        read = _load_from_lake if batch.source == "lake" else _load_from_kafka
+        loaded = read(job, contract, batch, seconds)
+    empty = [found for found in batch.ranges if found.partition not in loaded]
+    return finish_batch(job, batch, empty, seconds)
+
+
+def _load_from_kafka(job: LoadJob, contract: Contract, batch: Batch, seconds: dict[str, float]) -> set[int]:
+    """Load every range in a task of its own. The partitions whose transaction is committed."""
+    messages = read_messages(job.spark, batch, job.bootstrap_servers, job.client_properties)
+    # What a replay reads from Kafka is in bronze already.
+    if job.lake is not None and batch.kind == "load":
+        with job.timed(batch.topic, "bronze", seconds), _spark_failures(job, batch):
+            append_to_bronze(messages, batch, job.lake)
+    with job.timed(batch.topic, "load", seconds), _spark_failures(job, batch):
+        if messages.rdd.getNumPartitions() != len(batch.ranges):
+            raise RuntimeError(f"Spark made {messages.rdd.getNumPartitions()} tasks of {len(batch.ranges)} ranges")
+        return check_outcomes(batch.topic, _map_ranges(messages, to_range_task(job, contract, batch)))
+
+
+def _load_from_lake(job: LoadJob, contract: Contract, batch: Batch, seconds: dict[str, float]) -> set[int]:
+    """Load ranges from bronze. The partitions whose transaction is committed; the others held no message."""
+    messages, expected = _read_lake(job, batch, seconds)
+    with job.timed(batch.topic, "load", seconds), _spark_failures(job, batch):
+        task = to_range_task(job, contract, batch, expected=expected)
+        loaded = check_outcomes(batch.topic, _map_ranges(messages, task))
+    missing = [partition for partition in expected if partition not in loaded]
+    if missing:
+        raise LoadInterrupted(f"{batch.topic}: no task saw partition {missing[0]} of batch {batch.batch_id}.")
+    return loaded
+
+
+def _read_lake(job: LoadJob, batch: Batch, seconds: dict[str, float]) -> tuple[DataFrame, dict[int, int]]:
+    """The batch's messages in bronze, and how many each partition has; there is no Kafka to tell a short reading by."""
+    with job.timed(batch.topic, "count", seconds), _spark_failures(job, batch):
+        messages = read_lake(job.spark, TopicIdentity(batch.topic, "", batch.topic_id), batch.ranges, job.lake)
+        expected = count_messages(messages)
+    with job.connected(f"replay {batch.topic}") as connection, connection, connection.cursor() as cursor:
+        loaded = read_loaded(cursor, batch.topic_id)
+    check_held_by_lake(batch.topic, batch.ranges, expected, loaded)
+    return messages, expected
+
+
+def _map_ranges(messages: DataFrame, task: RangeTask) -> list[Row]:
+    return messages.mapInArrow(range_loader(task), _OUTCOME_COLUMNS).collect()
+
+
+def rehearse_batch(job: LoadJob, contract: Contract, batch: Batch) -> TopicReport:
+    """What a batch would do, found out by doing it in a transaction that is rolled back."""
+    if batch.source == "quarantine":
+        return TopicReport(contract.topic, (rehearse_letters(job, contract, batch),))
+    seconds: dict[str, float] = {}
+    expected = None
+    if batch.source == "lake":
+        messages, expected = _read_lake(job, batch, seconds)
+    else:
+        messages = read_messages(job.spark, batch, job.bootstrap_servers, job.client_properties)
+    task = to_range_task(job, contract, batch, dry_run=True, expected=expected)
+    with job.timed(batch.topic, "dry run", seconds), _spark_failures(job, batch):
+        outcomes = _map_ranges(messages.coalesce(1), task)
+    check_outcomes(batch.topic, outcomes)
+    return TopicReport(contract.topic, (to_rehearsal_report(batch, outcomes, seconds),))
+
+
+@contextmanager
+def _spark_failures(job: LoadJob, batch: Batch) -> Iterator[None]:
+    """Find out what is behind a failed Spark job: offsets gone, another topic, or a fault that may pass."""
+    try:
+        yield
+    except (PythonException, AnalysisException):
+        raise  # neither passes by itself
+    except (PySparkException, Py4JError) as error:  # what PySpark can't classify stays Py4J's
+        text = f"Spark's job failed ({str(error).strip().splitlines()[0]}); the batch stays planned."
+        if batch.source == "lake":
+            raise LoadInterrupted(f"{batch.topic}: {text}") from error
+        state = job.topic_state(batch.topic)
+        if state.identity.topic_id != batch.topic_id:
+            raise TopicRecreated(batch.topic, batch.topic_id, state.identity.topic_id) from error
+        check_readable(batch, state)
+        raise LoadInterrupted(f"{batch.topic}: {text}") from error
