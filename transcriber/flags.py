@@ -30,7 +30,7 @@ _LEAST_REPEATS = 3
 _LOW_COVERAGE = 0.5
 _UNCERTAIN_LANGUAGE = 0.5
 _LOOP = re.compile(r"(.{2,60}?)\1{3,}", re.DOTALL)
-_LEAST_LOOP_CHARACTERS = 30
+_LEAST_LOOP_BYTES = 40
 _NOT_WORDS = re.compile(r"[\W_]+")
 
 
@@ -95,10 +95,13 @@ def _find_repeated(segments: Sequence[Segment]) -> set[int]:
 
 
 def _goes_in_circles(text: str) -> bool:
-    """Whether most of a text is one phrase over and over; "no, no, no, no" is too short to tell."""
+    """Whether most of a text is one phrase over and over; "no, no, no, no" is too short to tell.
+
+    Bytes are counted, as one Chinese character says as much as some Latin ones.
+    """
     words = _words(text) + " "
-    loops = sum(len(found[0]) for found in _LOOP.finditer(words) if len(found[0]) >= _LEAST_LOOP_CHARACTERS)
-    return loops * 2 > len(words)
+    loops = [found[0] for found in _LOOP.finditer(words) if len(found[0].encode()) >= _LEAST_LOOP_BYTES]
+    return sum(map(len, loops)) * 2 > len(words)
 
 
 def _words(text: str) -> str:
