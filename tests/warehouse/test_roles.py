@@ -10,6 +10,7 @@ import pytest
 from psycopg2 import errors
 
 from tests.warehouse.conftest import read_rows
+from tests.warehouse.speech_rows import add_transcript
 from trendscript.migrations import migrate
 
 if TYPE_CHECKING:
@@ -95,6 +96,15 @@ def test_the_writer_writes_rows_and_ledger_and_nothing_else(cursor: RealDictCurs
     ):
         with pytest.raises(errors.InsufficientPrivilege):
             cursor.execute(statement)
+
+
+def test_what_the_writer_writes_can_be_searched(cursor: RealDictCursor) -> None:
+    """It may use what makes a text searchable, and replace the segments of a transcript."""
+    _as(cursor, "pipeline_writer")
+    add_transcript(cursor, "dQw4w9WgXcQ", ["Let it be"])
+    query = "select count(*) as n from processed.transcript_segment where search_vector @@ %s::tsquery"
+    assert read_rows(cursor, query, "'let' <-> 'it' <-> 'be'") == [{"n": 1}]
+    cursor.execute("delete from processed.transcript_segment")
 
 
 def test_the_janitor_deletes_and_writes_nothing(cursor: RealDictCursor) -> None:

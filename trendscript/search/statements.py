@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from psycopg2.sql import SQL, Identifier
 
 if TYPE_CHECKING:
-    from psycopg2.sql import Composed
+    from psycopg2.sql import Composable, Composed
 
     from trendscript.search.asked import Conditions
     from trendscript.search.tongues import Sought
@@ -116,7 +116,7 @@ _MATCHES = SQL("""
             {rank} as rank, said.published_at, said.video_id
         from processed.transcript_segment as segment
         inner join trusted.transcription as said on segment.transcription_id = said.transcription_id
-        where segment.search_vector @@ %(query)s::tsquery and {of_sentence} and {of_transcript}
+        where segment.search_vector @@ %(query)s::tsquery and {of_sentence} and {is_version} and {of_video}
     ) as match
     order by {order} limit %(limit)s
 """)
@@ -128,10 +128,11 @@ _NEWEST_MATCHES = SQL("""
             case when segment.search_vector @@ %(query)s::tsquery and {of_sentence} then {rank} end as rank,
             newest.published_at, newest.video_id
         from (
-            select said.transcription_id, said.video_id, said.published_at, said.captured_at
-            from trusted.transcription as said where {of_transcript}
+            select said.transcription_id, said.video_id, said.published_at, said.captured_at, {is_version} as is_version
+            from trusted.transcription as said where {of_video} {barrier}
         ) as newest
         inner join processed.transcript_segment as segment on newest.transcription_id = segment.transcription_id
+        where newest.is_version
         order by newest.captured_at desc, newest.transcription_id desc, segment.position
         limit %(at_most)s
     )
@@ -160,7 +161,7 @@ _WITHOUT_TIMES = SQL("""
             whole.timestamps = 'none'
             and to_tsvector(processed.text_config(whole.language), processed.search_text(whole.text))
             @@ %(query)s::tsquery
-            and {of_sentence} and {of_transcript}
+            and {of_sentence} and {is_version} and {of_video}
             and not exists (
                 select from processed.transcript_segment as segment
                 where segment.transcription_id = whole.transcription_id
@@ -200,7 +201,7 @@ _ACROSS = SQL("""
             and to_tsvector(
                 %(config)s::regconfig, processed.search_text(segment.text || ' ' || following.text)
             ) @@ %(query)s::tsquery
-            and {of_sentence} and {of_following} and {of_transcript}
+            and {of_sentence} and {of_following} and {is_version} and {of_video}
     ) as match
     order by {order} limit %(limit)s
 """)
@@ -213,7 +214,7 @@ _CLOSE = SQL("""
             public.word_similarity(%(words)s, segment.text) as rank, said.published_at, said.video_id
         from processed.transcript_segment as segment
         inner join trusted.transcription as said on segment.transcription_id = said.transcription_id
-        where %(words)s operator(public.<%%) segment.text and {of_sentence} and {of_transcript}
+        where %(words)s operator(public.<%%) segment.text and {of_sentence} and {is_version} and {of_video}
     ) as match
     order by {order} limit %(limit)s
 """)
@@ -225,8 +226,17 @@ def matches(sought: Sought, conditions: Conditions) -> Composed:
 
 
 def newest_matches(sought: Sought, conditions: Conditions) -> Composed:
-    """The same among the newest sentences alone, which are looked at one by one, and how many those were."""
-    return _fill(_NEWEST_MATCHES, of_sentence=_of_sentence("segment", sought, conditions), conditions=conditions)
+    """The same among the newest sentences alone, which are looked at one by one, and how many those were.
+
+    Which transcript is the best is asked one by one as well, of a channel's after its videos are known: a subquery
+    with an offset is worked off first.
+    """
+    return _fill(
+        _NEWEST_MATCHES,
+        of_sentence=_of_sentence("segment", sought, conditions),
+        conditions=conditions,
+        barrier=SQL("offset 0" if conditions.channel is not None else ""),
+    )
 
 
 def without_times(sought: Sought, conditions: Conditions) -> Composed:
@@ -249,9 +259,10 @@ def close(conditions: Conditions) -> Composed:
     return _fill(_CLOSE, of_sentence=_of_sentence("segment", None, conditions), conditions=conditions)
 
 
-def _fill(statement: SQL, *, of_sentence: Composed, conditions: Conditions, **more: Composed) -> Composed:
-    parts = {"columns": _COLUMNS, "order": _ORDER, "rank": _RANK, "of_transcript": _of_transcript(conditions)}
-    return statement.format(of_sentence=of_sentence, **parts, **more)
+def _fill(statement: SQL, *, of_sentence: Composed, conditions: Conditions, **more: Composable) -> Composed:
+    parts = {"columns": _COLUMNS, "order": _ORDER, "rank": _RANK}
+    of_transcript = {"is_version": _is_version(conditions), "of_video": _of_video(conditions)}
+    return statement.format(of_sentence=of_sentence, **parts, **of_transcript, **more)
 
 
 def _of_sentence(name: str, sought: Sought | None, conditions: Conditions) -> Composed:
@@ -268,11 +279,16 @@ def _of_sentence(name: str, sought: Sought | None, conditions: Conditions) -> Co
     return SQL(" and ").join(wanted)
 
 
-def _of_transcript(conditions: Conditions) -> Composed:
+def _is_version(conditions: Conditions) -> SQL:
+    """The condition on which transcript of a video it is."""
+    if conditions.all_versions:
+        return SQL("true")
+    return SQL("said.preferred" if conditions.method is None else "said.best_of_method")
+
+
+def _of_video(conditions: Conditions) -> Composed:
     """Conditions on a transcript and its video."""
     wanted = [SQL("true")]
-    if not conditions.all_versions:
-        wanted.append(SQL("said.preferred" if conditions.method is None else "said.best_of_method"))
     if conditions.method is not None:
         wanted.append(SQL("said.method = %(method)s"))
     if conditions.channel is not None:
