@@ -109,11 +109,21 @@ class RequestConsumer:
             found = self._consumer.poll(timeout_ms=int(seconds * 1000))
         except errors.KafkaError as error:
             raise to_failure(error, self._options) from error
+        self._finish_joining()
         return [
             Delivery(record.topic, record.partition, record.offset, record.value)
             for records in found.values()
             for record in records
         ]
+
+    def _finish_joining(self) -> None:
+        """Keep the client at a rejoin that it began.
+
+        It begins one when metadata seem to have changed, and forgets it where a poll ends meanwhile and they then
+        look as before: it would stay between the groups for ever, without heartbeats (seen with kafka-python 3.0.12).
+        """
+        if self._consumer.group_metadata().state == MemberState.REBALANCING:
+            self._consumer._coordinator.request_rejoin()  # noqa: SLF001  (the client has no public way)
 
     def take_leavings(self) -> set[int]:
         """Partitions that went to another member since this was last asked, even if they came back."""

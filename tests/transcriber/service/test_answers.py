@@ -182,19 +182,21 @@ def test_a_message_that_the_contract_refuses_is_passed_over(place: Place, value:
     assert place.committed() == 2
 
 
-def test_a_transcript_too_large_for_a_message_fails_with_that_reason(place: Place) -> None:
+def test_a_transcript_too_large_for_a_message_fails_with_that_reason(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing is cut off: the row says why there is no transcript."""
+    monkeypatch.setattr("transcriber.work._MOST_BYTES", 1_000)
     video = a_video()
-    place.backend.words = "word " * 2_000_000
     place.request(video)
     assert drain(place).tally.failed == {"transcript_too_large": 1}
     (value,) = place.of(video)
     assert value["item"]["reason"] == "transcript_too_large"
+    assert not list(place.home.glob("transcriber/pieces/*"))
 
 
-def test_a_file_that_is_no_audio_fails_with_that_reason(place: Place, tmp_path: object) -> None:
+def test_a_file_that_is_no_audio_fails_with_that_reason(place: Place) -> None:
     """What the decoder refuses is the video's fault."""
-    del tmp_path
     text = place.home / "text.mp3"
     text.write_text("I am no sound. " * 100)
     place.source.file = text

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from kafka.structs import MemberState
 from structlog.testing import capture_logs
 
 from tests.transcriber.service.doubles import ClipBackend, ClipSource
 from tests.transcriber.service.running import a_video, drain, following
+from transcriber.consumer import RequestConsumer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.transcriber.service.running import Place
@@ -75,3 +79,24 @@ def test_a_partition_that_goes_elsewhere_is_not_worked_on_any_more(place: Place,
             two.wait_for(lambda: place.committed() == 8, seconds=90)
     assert "partitions_handed_over" in [entry["event"] for entry in logs]
     assert {value["video_id"] for value in place.values()} >= set(videos)
+
+
+def test_a_rejoin_that_the_client_forgot_is_finished(place: Place) -> None:
+    """The client can be left between two groups, neither joining nor asking to: it is made to go on."""
+    membership = replace(place.membership, group=place.group)
+    with RequestConsumer(
+        place.topic, membership, bootstrap_servers=place.bootstrap_servers, client_properties=None
+    ) as consumer:
+        _poll_until(consumer, lambda: len(consumer.partitions) == 4)
+        coordinator = consumer._consumer._coordinator  # noqa: SLF001  (only from inside can it be brought there)
+        coordinator.state = MemberState.REBALANCING
+        coordinator._disable_heartbeat()  # noqa: SLF001  (as above)
+        _poll_until(consumer, lambda: coordinator.state == MemberState.STABLE and len(consumer.partitions) == 4)
+        assert consumer.commit({0: 0})
+
+
+def _poll_until(consumer: RequestConsumer, holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < end
+        consumer.poll(0.1)
