@@ -205,6 +205,17 @@ def test_a_range_that_the_ledger_does_not_know_is_rolled_back(planned: Planned) 
     assert planned.state() == before
 
 
+def test_a_range_of_an_abandoned_batch_is_rolled_back(planned: Planned) -> None:
+    """A late attempt at a replay, whose ranges no position guards; what was committed before stays so."""
+    batch = replace(planned.task.batch, kind="replay")
+    assert planned.load(a_raw_batch(MESSAGES, partition=1), batch=batch) == [(1, "committed", {})]
+    query(planned.dsn, "update pipeline.batch set state = 'abandoned'")
+    before = planned.state()
+    late, earlier = planned.load(a_raw_batch(MESSAGES), a_raw_batch(MESSAGES, partition=1), batch=batch)
+    assert (late[1], late[2]["fact"], earlier[1]) == ("failed", "RangeUnknown", "already committed")
+    assert planned.state() == before
+
+
 def test_a_connection_that_breaks_in_the_middle_writes_nothing(planned: Planned) -> None:
     """The failure passes, and the next attempt loads the range."""
 
