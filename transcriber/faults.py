@@ -28,6 +28,7 @@ VideoReason = Literal[
     "refused_by_backend",
     "crashes_the_transcriber",
     "transcript_too_large",
+    "unexplained",
 ]
 
 

@@ -19,7 +19,7 @@ import structlog
 from transcriber.audio.decode import decode, sha256_of
 from transcriber.audio.disk import disk_faults
 from transcriber.done import Answer
-from transcriber.faults import ModelGone, VideoFault
+from transcriber.faults import ModelGone, ServiceFault, VideoFault
 from transcriber.kept import KeptPieces
 from transcriber.listen import transcribe_audio
 from transcriber.records import (
@@ -53,6 +53,9 @@ _log = structlog.get_logger(__name__)
 
 _MOST_BYTES = MAX_MESSAGE_BYTES - 16 * 1024
 """The contract's limit counts what the broker puts around a message, too."""
+
+_SECONDS = "seconds"
+"""Under which name the pieces of a transcription keep what they took."""
 
 CaptionsUse = Literal["off", "first", "also"]
 
@@ -147,23 +150,23 @@ class Work:
         name = self._id(request, _heard(brought))
         if not request.again and self._tools.done.is_published(name):
             return _already_there(brought)
-        started = time.monotonic()
+        pieces = _ObservedPieces(self._pieces / name, observer)
         with disk_faults(self._audio):
             try:
                 audio = self._decode(brought, stop)
                 with self._named_model(request):
-                    transcript = self._transcribe(request, brought, audio, stop, observer)
+                    transcript = self._transcribe(request, audio, pieces, stop, observer)
                 message = _to_fitting_message(
-                    transcript, _attempt(request), recipe, _heard(brought), time.monotonic() - started
+                    transcript, _attempt(request), recipe, _heard(brought), pieces.seconds_spent()
                 )
             except VideoFault as fault:
-                KeptPieces(self._pieces / name).discard()
+                pieces.discard()
                 return self._failed(request, recipe, fault, brought)
         return Answer(
             "transcribed",
             (*brought.before, message),
             audio_seconds=audio.seconds,
-            seconds=time.monotonic() - started,
+            seconds=pieces.seconds_spent(),
             transcription_ids=(*brought.ids, name),
         )
 
@@ -171,6 +174,16 @@ class Work:
         """The answer, unless the request before it, which was worked on while this was brought, had the same."""
         same = answer.outcome == "transcribed" and all(map(self._tools.done.is_published, answer.transcription_ids))
         return _already_there(replace(brought, before=())) if same and not request.again else answer
+
+    def can_look(self, request: TranscriptionRequest) -> bool:
+        """Whether the source answers about a video now, be it that the video can't be had."""
+        try:
+            self._tools.source.look(request.video_id)
+        except VideoFault:
+            return True
+        except ServiceFault:
+            return False
+        return True
 
     def fail(self, request: TranscriptionRequest, fault: VideoFault) -> Answer:
         """The answer to a request that is not to be begun."""
@@ -271,15 +284,15 @@ class Work:
     def _transcribe(
         self,
         request: TranscriptionRequest,
-        brought: Brought,
         audio: DecodedAudio,
+        pieces: KeptPieces,
         stop: Callable[[], bool],
         observer: Observer,
     ) -> Transcript:
         return transcribe_audio(
             audio,
             self._tools.backends.get(request.model),
-            keep=_ObservedPieces(self._pieces / self._id(request, _heard(brought)), observer),
+            keep=pieces,
             language=self._wishes.language,
             stop=stop,
             on_progress=lambda seconds: observer.note_progress(seconds, audio.seconds),
@@ -294,15 +307,22 @@ class Work:
 
 
 class _ObservedPieces(KeptPieces):
-    """Kept pieces that tell when there is one more."""
+    """Kept pieces that tell when there is one more, and know what they took over all runs of the work."""
 
     def __init__(self, folder: Path, observer: Observer) -> None:
         super().__init__(folder)
         self._observer = observer
+        self._before = float(self.read(_SECONDS) or 0.0)
+        self._began = time.monotonic()
+
+    def seconds_spent(self) -> float:
+        """Seconds of this run, and of those before it as far as they led to a piece."""
+        return self._before + time.monotonic() - self._began
 
     def save(self, name: str, value: Any) -> None:
         """Keep it, then tell."""
         super().save(name, value)
+        super().save(_SECONDS, self.seconds_spent())
         self._observer.note_kept()
 
 

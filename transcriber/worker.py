@@ -17,7 +17,7 @@ import structlog
 
 from transcriber.attempts import MOST_STARTS
 from transcriber.done import Answer
-from transcriber.faults import Stopped, VideoFault
+from transcriber.faults import PassingFault, Stopped, VideoFault
 from transcriber.work import Brought
 from trendscript.contracts.rows import Rejected
 from trendscript.errors import InputRefused, NeedsAPerson, TrendscriptError
@@ -40,6 +40,8 @@ _log = structlog.get_logger(__name__)
 _AT_HAND = 2
 """Requests whose audio is on the disk: the one that is listened to, and the next."""
 _TICK_SECONDS = 0.1
+_FAULTS_IN_DOUBT = 4
+"""After so many faults that should pass, another video is asked about: if that one can be had, it is this one's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class _Task:
     bringing: bool = False
     brought: Brought | Answer | Exception | None = None
     begun: bool = False
+    faults: int = 0
 
     @property
     def place(self) -> tuple[int, int]:
@@ -233,7 +236,10 @@ class Worker:
             self._begin_anew(task)
         except TrendscriptError as fault:
             self._record.attempts.withdraw(task.digest)
-            self._pause(task, fault)
+            if self._is_the_videos(task, fault):
+                self._give_up(task, fault)
+            else:
+                self._pause(task, fault)
         except Exception as bug:  # noqa: BLE001  (counted, with a ceiling: it must not stop the messages behind it)
             self._note_bug(task, bug)
         else:
@@ -305,6 +311,29 @@ class Worker:
         task.brought = None
 
     # Faults and bugs.
+
+    def _is_the_videos(self, task: _Task, fault: TrendscriptError) -> bool:
+        """Whether a fault in bringing audio comes back for one video while the next one that waits can be had.
+
+        YouTube's words for it may be new: without this, one such video would hold up all behind it for ever.
+        """
+        task.faults += 1
+        if not isinstance(fault, PassingFault) or fault is not task.brought or task.faults < _FAULTS_IN_DOUBT:
+            return False
+        with self._turn:
+            waiting = [one.request for one in self._tasks if not one.dropped.is_set()]
+        ours = getattr(task.request, "video_id", None)
+        others = [one for one in waiting if not isinstance(one, Rejected) and one.video_id != ours]
+        return bool(others) and self._work.can_look(others[0])
+
+    def _give_up(self, task: _Task, fault: TrendscriptError) -> None:
+        """Have the task answered with a failure."""
+        if isinstance(task.request, Rejected):
+            return
+        detail = f"Tried {task.faults} times while other videos could be had: {fault}"
+        answer = self._work.fail(task.request, VideoFault("unexplained", detail))
+        with self._turn:
+            task.brought = Brought(answer=answer)
 
     def _pause(self, task: _Task, fault: TrendscriptError) -> None:
         """Mark nothing, wait, and begin anew; raise the fault where it won't go away while somebody waits for us."""
