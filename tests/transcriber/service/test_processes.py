@@ -91,6 +91,21 @@ def test_a_stop_ends_within_seconds_and_the_next_run_goes_on(place: Place, numbe
     _check_resumed(place, video, _kept(place))
 
 
+def test_a_request_to_a_server_that_hangs_does_not_hold_up_the_end(place: Place) -> None:
+    """After a short grace it is left alone, and the process ends as if it had been waited for."""
+    place.request(a_video())
+    process = _start(place, "--follow", "--json", seconds=120.0)
+    _wait(process, lambda: list(place.home.glob("transcriber/pieces/*/language.json")))
+    process.terminate()
+    asked = time.monotonic()
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert time.monotonic() - asked < 20
+    assert "work_abandoned" in err
+    assert json.loads(out)["requests"] == 0
+    assert place.committed() == 0
+
+
 def test_a_killed_service_is_finished_by_the_next_with_the_same_message(place: Place) -> None:
     """Pieces that were done aren't done again, and what comes out is what would have come out."""
     video = a_video()

@@ -129,6 +129,6 @@ def test_ids_differ_where_what_they_name_differs() -> None:
         captions_id(ATTEMPT.video_id, Captions("captions_generated", "en", TRANSCRIPT.segments)),
     ]
     same = transcription_id(ATTEMPT.video_id, AUDIO.sha256, RECIPE)
-    turned = replace(RECIPE, options=dict(reversed(RECIPE.options.items())))
+    turned = replace(RECIPE, options=dict(reversed(list(RECIPE.options.items()))))
     assert len({same, *other}) == 10
     assert transcription_id(ATTEMPT.video_id, AUDIO.sha256, turned) == same
