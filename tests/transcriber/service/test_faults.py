@@ -152,7 +152,7 @@ def test_a_message_that_trips_a_bug_is_given_up_and_the_rest_goes_on(place: Plac
     with following(place) as running:
         running.wait_for(lambda: bool(place.source.calls.of("fetch")))
         place.request(good)
-        running.wait_for(lambda: running.status.tally.requests == 2)
+        running.wait_for(lambda: running.status.tally.requests == 2, 120)
     assert running.status.tally.failed == {"crashes_the_transcriber": 1}
     assert running.status.tally.transcribed == 1
     assert len([video for video, *_ in place.source.calls.of("fetch") if video == bad]) == 5
