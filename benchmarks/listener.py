@@ -20,8 +20,8 @@ from faster_whisper import WhisperModel
 from transcriber.audio.decode import AudioLimits, decode
 from transcriber.backends.whisper import open_local_backend
 from transcriber.faults import VideoFault
-from transcriber.kept import KeptPieces
-from transcriber.listen import transcribe_audio
+from transcriber.listening.kept import KeptPieces
+from transcriber.listening.listen import transcribe_audio
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -55,8 +55,8 @@ def request_transcription(  # noqa: PLR0913  (one parameter a flag)
 
     Videos that were asked for before are left out and counted; --again asks for them too.
     """
-    from transcriber.request_commands import run_request  # noqa: PLC0415  (Kafka's client would slow every `--help`)
-    from transcriber.requesting import Wish  # noqa: PLC0415  (as above)
+    from transcriber.requests.commands import run_request  # noqa: PLC0415  (Kafka's client would slow every `--help`)
+    from transcriber.requests.requesting import Wish  # noqa: PLC0415  (as above)
 
     wish = Wish(tuple(videos or ()), ids_file, charted_since, model, again=again, if_changed=if_changed)
     run_request(wish, dry_run=dry_run, as_json=as_json)
@@ -84,6 +84,6 @@ def transcribe(
 
     Stopped or killed, it goes on where it was the next time; what is done of a long video is not done again.
     """
-    from transcriber.transcribe_command import run_transcribe  # noqa: PLC0415  (PyAV and Kafka's client are slow)
+    from transcriber.service.command import run_transcribe  # noqa: PLC0415  (PyAV and Kafka's client are slow)
 
     run_transcribe(follow=follow, model=model, metrics_port=metrics_port, metrics_host=metrics_host, as_json=as_json)

@@ -20,7 +20,7 @@ from transcriber.backends.backend import SAMPLE_RATE, Capability, Speech
 from transcriber.backends.clips import JOINED_PAUSE, PADDING, keep_speech
 from transcriber.backends.model_files import check_model_folder, is_multilingual, read_revision
 from transcriber.faults import OperatorNeeded, PassingFault
-from transcriber.pieces import to_limits
+from transcriber.listening.pieces import to_limits
 from transcriber.speech import Language, Segment, Word
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from threading import Event
 from typing import TYPE_CHECKING
 
-from transcriber.progress import ProgressDisplay
-from transcriber.service import open_service, plan_run
-from transcriber.status import Status
+from transcriber.service.progress import ProgressDisplay
+from transcriber.service.serve import open_service, plan_run
+from transcriber.service.status import Status
 from trendscript.demo.speech import place_clips
 from trendscript.endpoints import kafka_bootstrap_servers, postgres_dsn
 from trendscript.kafka import publish

@@ -12,8 +12,8 @@ import numpy as np
 from tests.transcriber.listening.building import Sound, a_clip, silence
 from transcriber.backends.backend import SAMPLE_RATE
 from transcriber.backends.whisper import open_local_backend
-from transcriber.kept import KeptPieces
-from transcriber.listen import transcribe_audio
+from transcriber.listening.kept import KeptPieces
+from transcriber.listening.listen import transcribe_audio
 
 if TYPE_CHECKING:
     from transcriber.speech import Transcript

@@ -8,9 +8,9 @@ import pytest
 
 from tests.transcriber.listening.building import a_segment
 from transcriber.backends.backend import Capability, Speech
-from transcriber.flags import flag_segments, flag_transcript
+from transcriber.listening.flags import flag_segments, flag_transcript
+from transcriber.listening.spoken import SpokenTime
 from transcriber.speech import Language, Segment, Transcript
-from transcriber.spoken import SpokenTime
 
 TALK = SpokenTime([Speech(0, 1000)])
 

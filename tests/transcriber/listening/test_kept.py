@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from transcriber.kept import KeptPieces
+from transcriber.listening.kept import KeptPieces
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,8 +11,8 @@ import pytest
 from tests.transcriber.listening.building import Parrot, Sound, a_clip, silence
 from transcriber.backends.backend import SAMPLE_RATE, Capability
 from transcriber.faults import Stopped
-from transcriber.kept import KeptPieces
-from transcriber.listen import transcribe_audio
+from transcriber.listening.kept import KeptPieces
+from transcriber.listening.listen import transcribe_audio
 from transcriber.speech import Language
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from tests.transcriber.listening.building import Sound, a_clip, silence
 from transcriber.backends.backend import SAMPLE_RATE, Piece, Speech
 from transcriber.backends.whisper import LocalBackend, find_speech, open_local_backend
 from transcriber.faults import OperatorNeeded
-from transcriber.kept import KeptPieces
-from transcriber.listen import transcribe_audio
+from transcriber.listening.kept import KeptPieces
+from transcriber.listening.listen import transcribe_audio
 from transcriber.speech import Language
 from trendscript.demo.speech import SPOKEN
 

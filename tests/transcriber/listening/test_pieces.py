@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.transcriber.listening.building import a_segment
 from transcriber.backends.backend import Capability, Speech
-from transcriber.pieces import Limits, Stretch, join_segments, plan_pieces, to_limits, to_piece_times
+from transcriber.listening.pieces import Limits, Stretch, join_segments, plan_pieces, to_limits, to_piece_times
 
 LIMITS = Limits(earliest=60, longest=100, overlap=10)
 

@@ -10,8 +10,8 @@ import pytest
 
 from transcriber.audio.decode import AudioLimits, decode
 from transcriber.backends.whisper import LocalBackend, open_local_backend
-from transcriber.kept import KeptPieces
-from transcriber.listen import transcribe_audio
+from transcriber.listening.kept import KeptPieces
+from transcriber.listening.listen import transcribe_audio
 
 if TYPE_CHECKING:
     from transcriber.speech import Transcript

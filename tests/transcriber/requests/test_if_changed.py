@@ -12,9 +12,9 @@ import pytest
 from tests.ingest.conftest import Run, Topics
 from tests.warehouse.speech import add_format, add_stub
 from transcriber.audio.source import AudioFormat, Look
-from transcriber.changed_audio import Looks, is_changed, look_for_changes
 from transcriber.faults import PassingFault, VideoFault
-from transcriber.known_audio import HeldFormat
+from transcriber.requests.changed_audio import Looks, is_changed, look_for_changes
+from transcriber.requests.known_audio import HeldFormat
 from trendscript.contracts import load_contract
 from trendscript.contracts.rows import MessageReader, Rejected
 
@@ -126,7 +126,7 @@ def test_what_was_found_before_a_fault_is_published(
     """The bot wall comes at the second video: the first is published and counted, and the exit code is the fault's."""
     with closing(psycopg2.connect(warehouse)) as connection, connection, connection.cursor() as cursor:
         add_format(cursor, NEW, bytes=1)
-    monkeypatch.setattr("transcriber.requesting.open_source", lambda _: _BotWall())
+    monkeypatch.setattr("transcriber.requests.requesting.open_source", lambda _: _BotWall())
     run = trendscript("request-transcription", "--if-changed", "--json", GROWN, NEW, GONE)
     assert (run.code, run.report["published"], run.report["changed"]) == (75, 1, 1)
     assert "robot" in run.err

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transcriber.planning import Engine, plan_transcription, to_sentences
-from transcriber.pricing import PriceUnknown, find_price
+from transcriber.requests.planning import Engine, plan_transcription, to_sentences
+from transcriber.requests.pricing import PriceUnknown, find_price
 from trendscript.settings import read_settings
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from transcriber.video_ids import VideoRefused, parse_video, split_videos
+from transcriber.requests.video_ids import VideoRefused, parse_video, split_videos
 
 ID = "dQw4w9WgXcQ"
 DASHED = "--exec_rm-r"

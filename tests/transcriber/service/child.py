@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from tests.transcriber.service.doubles import ClipBackend
 from tests.transcriber.service.running import Place
-from transcriber import service, transcribe_command
-from transcriber.consumer import RequestConsumer
+from transcriber.service import command, serve
+from transcriber.service.consumer import RequestConsumer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from transcriber.backends.backend import Piece
-    from transcriber.service import Run
+    from transcriber.service.serve import Run
 
 
 class DyingConsumer(RequestConsumer):
@@ -47,12 +47,12 @@ def main(spec: dict[str, Any]) -> None:
     place = Place(
         os.environ["KAFKA_BOOTSTRAP_SERVERS"], spec["topic"], Path(), {}, group=spec["group"], backend=backend
     )
-    replaced = {"open_service": partial(service.open_service, tools=place.tools), "plan_run": _plan(place)}
+    replaced = {"open_service": partial(serve.open_service, tools=place.tools), "plan_run": _plan(place)}
     if spec["dies"] == "before_commit":
-        vars(service)["RequestConsumer"] = DyingConsumer
+        vars(serve)["RequestConsumer"] = DyingConsumer
     if spec["dies"] == "while_listening":
         backend.fault = _die
-    vars(transcribe_command).update(replaced)
+    vars(command).update(replaced)
     from trendscript.cli.main import main as run  # noqa: PLC0415  (after what it uses is in place)
 
     sys.argv = ["trendscript", "transcribe", *spec["arguments"]]

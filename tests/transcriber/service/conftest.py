@@ -9,7 +9,7 @@ import structlog
 
 from tests.kafka.reading import end_offsets
 from tests.transcriber.service.running import Place
-from transcriber.service import OUTPUTS
+from transcriber.service.serve import OUTPUTS
 from trendscript.contracts import load_contracts
 from trendscript.kafka import ensure_topics
 

@@ -14,13 +14,13 @@ import orjson
 from tests.kafka.reading import read_topic
 from tests.transcriber.service.doubles import ClipBackend, ClipSource
 from transcriber.backends.opened import Backends
-from transcriber.consumer import Membership
-from transcriber.known_work import KnownWork
-from transcriber.progress import ProgressDisplay
-from transcriber.service import Run, open_service
-from transcriber.status import Status
-from transcriber.work import Tools
-from transcriber.worker import Patience
+from transcriber.service.consumer import Membership
+from transcriber.service.known_work import KnownWork
+from transcriber.service.progress import ProgressDisplay
+from transcriber.service.serve import Run, open_service
+from transcriber.service.status import Status
+from transcriber.service.work import Tools
+from transcriber.service.worker import Patience
 from trendscript.kafka import Message, publish
 from trendscript.settings import Settings
 from trendscript.transcription_requests import TranscriptionRequest, to_request_message
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from transcriber.captions import Captions
-    from transcriber.done import DoneWork
+    from transcriber.service.done import DoneWork
 
 MEMBERSHIP = Membership("", session_timeout_ms=6_000, heartbeat_interval_ms=500)
 """As patient with dead members as a broker lets one be impatient."""

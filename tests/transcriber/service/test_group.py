@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from tests.transcriber.service.doubles import ClipBackend, ClipSource
 from tests.transcriber.service.running import a_video, drain, following
-from transcriber.consumer import RequestConsumer
+from transcriber.service.consumer import RequestConsumer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,11 +13,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 
-from transcriber.done import Answer
 from transcriber.faults import PassingFault
-from transcriber.metrics import MetricsPortTaken, serve_metrics
-from transcriber.progress import ProgressDisplay, to_line
-from transcriber.status import Status
+from transcriber.service.done import Answer
+from transcriber.service.metrics import MetricsPortTaken, serve_metrics
+from transcriber.service.progress import ProgressDisplay, to_line
+from transcriber.service.status import Status
 
 
 def _get(port: int, path: str) -> tuple[int, bytes]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from transcriber.backends.openai_capabilities import find_model
-from transcriber.known_audio import read_speed
-from transcriber.planning import Engine
+from transcriber.requests.known_audio import read_speed
+from transcriber.requests.planning import Engine
 from trendscript.errors import NeedsAPerson
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ class PriceUnknown(NeedsAPerson):
 def read_engine(settings: Settings, dsn: str, model: str | None) -> Engine:
     """The engine that the settings name, with `model` in place of theirs where one is asked for.
 
-    Raises PriceUnknown, and what `transcriber.known_audio.read_speed` raises.
+    Raises PriceUnknown, and what `transcriber.requests.known_audio.read_speed` raises.
     """
     if settings.transcription_backend == "local":
         name, price = model or settings.whisper_model, None

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from transcriber.attempts import Attempts
 from transcriber.audio.decode import AudioLimits
 from transcriber.backends.opened import open_backends
-from transcriber.consumer import Membership, RequestConsumer
-from transcriber.done import DoneWork
-from transcriber.known_work import KnownWork
-from transcriber.outbox import Outbox
-from transcriber.scratch import open_scratch
+from transcriber.service.attempts import Attempts
+from transcriber.service.consumer import Membership, RequestConsumer
+from transcriber.service.done import DoneWork
+from transcriber.service.known_work import KnownWork
+from transcriber.service.outbox import Outbox
+from transcriber.service.scratch import open_scratch
+from transcriber.service.work import Tools, Wishes, Work
+from transcriber.service.worker import Patience, Record, Worker
 from transcriber.sources import open_source
-from transcriber.work import Tools, Wishes, Work
-from transcriber.worker import Patience, Record, Worker
 from trendscript.endpoints import kafka_bootstrap_servers
 from trendscript.errors import TrendscriptError
 from trendscript.kafka import client_options, require_topics
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from threading import Event
 
     from transcriber.captions import Captions
-    from transcriber.consumer import Delivery
-    from transcriber.progress import ProgressDisplay
-    from transcriber.status import Status
+    from transcriber.service.consumer import Delivery
+    from transcriber.service.progress import ProgressDisplay
+    from transcriber.service.status import Status
     from trendscript.settings import Settings
 
 _log = structlog.get_logger(__name__)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from transcriber.audio.source import AudioFormat, AudioSource, Look
-    from transcriber.known_audio import HeldFormat
+    from transcriber.requests.known_audio import HeldFormat
 
 
 @dataclass(slots=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from transcriber.planning import to_sentences
+from transcriber.requests.planning import to_sentences
 
 if TYPE_CHECKING:
-    from transcriber.changed_audio import Looks
-    from transcriber.planning import Plan
+    from transcriber.requests.changed_audio import Looks
+    from transcriber.requests.planning import Plan
 
 _NAMED_AT_MOST = 10
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from transcriber.changed_audio import Looks, look_for_changes
-from transcriber.known_audio import read_formats, read_lengths
-from transcriber.planning import plan_transcription
-from transcriber.pricing import read_engine
 from transcriber.records import to_audio_format_message
+from transcriber.requests.changed_audio import Looks, look_for_changes
+from transcriber.requests.known_audio import read_formats, read_lengths
+from transcriber.requests.planning import plan_transcription
+from transcriber.requests.pricing import read_engine
+from transcriber.requests.video_ids import parse_video, split_videos
 from transcriber.sources import open_source
-from transcriber.video_ids import parse_video, split_videos
 from trendscript import transcription_requests
 from trendscript.charted import read_charted_videos
 from trendscript.contracts.rows import Rejected
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from transcriber.audio.source import Look
-    from transcriber.request_report import RequestReport
+    from transcriber.requests.report import RequestReport
     from trendscript.settings import Settings
     from trendscript.transcription_requests import Reason
 

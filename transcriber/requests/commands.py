@@ -8,12 +8,12 @@ import orjson
 import typer
 
 from transcriber.faults import ServiceFault
-from transcriber.request_report import RequestReport
-from transcriber.requesting import plan_requests, request_transcriptions
+from transcriber.requests.report import RequestReport
+from transcriber.requests.requesting import plan_requests, request_transcriptions
 from trendscript.settings import read_settings
 
 if TYPE_CHECKING:
-    from transcriber.requesting import Wish
+    from transcriber.requests.requesting import Wish
 
 
 def run_request(wish: Wish, *, dry_run: bool, as_json: bool) -> None:

@@ -10,10 +10,10 @@ import numpy as np
 from transcriber.backends.backend import Piece, Speech
 from transcriber.backends.whisper import find_speech
 from transcriber.faults import Stopped
-from transcriber.flags import flag_segments, flag_transcript
-from transcriber.pieces import Stretch, join_segments, keep_within, plan_pieces, to_limits, to_piece_times
+from transcriber.listening.flags import flag_segments, flag_transcript
+from transcriber.listening.pieces import Stretch, join_segments, keep_within, plan_pieces, to_limits, to_piece_times
+from transcriber.listening.spoken import SpokenTime
 from transcriber.speech import Language, Segment, Transcript, Word
-from transcriber.spoken import SpokenTime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from transcriber.backends.backend import Backend
-    from transcriber.kept import KeptPieces
+    from transcriber.listening.kept import KeptPieces
     from transcriber.speech import Timestamps
 
 _WINDOW_SECONDS = 300.0

@@ -11,14 +11,14 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from transcriber.stock_phrases import is_stock_phrase
+from transcriber.listening.stock_phrases import is_stock_phrase
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from transcriber.backends.backend import Capability
+    from transcriber.listening.spoken import SpokenTime
     from transcriber.speech import Segment, Transcript
-    from transcriber.spoken import SpokenTime
 
 _SILENT_SECONDS = 0.15
 _SILENT_SHARE = 0.05

@@ -13,10 +13,10 @@ import orjson
 import structlog
 import typer
 
-from transcriber.metrics import serve_metrics
-from transcriber.progress import ProgressDisplay
-from transcriber.service import open_service, plan_run
-from transcriber.status import Status, Tally
+from transcriber.service.metrics import serve_metrics
+from transcriber.service.progress import ProgressDisplay
+from transcriber.service.serve import open_service, plan_run
+from transcriber.service.status import Status, Tally
 from trendscript.errors import TrendscriptError
 from trendscript.settings import read_settings
 

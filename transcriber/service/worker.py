@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from transcriber.attempts import MOST_STARTS
-from transcriber.done import Answer
 from transcriber.faults import PassingFault, Stopped, VideoFault
-from transcriber.work import Brought
+from transcriber.service.attempts import MOST_STARTS
+from transcriber.service.done import Answer
+from transcriber.service.work import Brought
 from trendscript.contracts.rows import Rejected
 from trendscript.errors import InputRefused, NeedsAPerson, TrendscriptError
 from trendscript.kafka import MessageTooLarge
@@ -27,12 +27,12 @@ from trendscript.transcription_requests import parse_request
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from transcriber.attempts import Attempts
-    from transcriber.consumer import Delivery
-    from transcriber.done import DoneWork
-    from transcriber.outbox import Outbox
-    from transcriber.status import Status
-    from transcriber.work import Work
+    from transcriber.service.attempts import Attempts
+    from transcriber.service.consumer import Delivery
+    from transcriber.service.done import DoneWork
+    from transcriber.service.outbox import Outbox
+    from transcriber.service.status import Status
+    from transcriber.service.work import Work
     from trendscript.transcription_requests import TranscriptionRequest
 
 _log = structlog.get_logger(__name__)

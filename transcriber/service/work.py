@@ -18,10 +18,9 @@ import structlog
 
 from transcriber.audio.decode import decode, sha256_of
 from transcriber.audio.disk import disk_faults
-from transcriber.done import Answer
 from transcriber.faults import ModelGone, ServiceFault, VideoFault
-from transcriber.kept import KeptPieces
-from transcriber.listen import transcribe_audio
+from transcriber.listening.kept import KeptPieces
+from transcriber.listening.listen import transcribe_audio
 from transcriber.records import (
     Attempt,
     AudioFile,
@@ -34,6 +33,7 @@ from transcriber.records import (
     to_transcription_message,
     transcription_id,
 )
+from transcriber.service.done import Answer
 from trendscript.kafka import MAX_MESSAGE_BYTES, Message
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from transcriber.audio.source import AudioSource, Look
     from transcriber.backends.opened import Backends
     from transcriber.captions import Captions
-    from transcriber.done import DoneWork
-    from transcriber.known_work import KnownWork
+    from transcriber.service.done import DoneWork
+    from transcriber.service.known_work import KnownWork
     from transcriber.speech import Transcript
     from trendscript.transcription_requests import TranscriptionRequest
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from prometheus_client.metrics_core import Metric
 
-    from transcriber.status import Status
+    from transcriber.service.status import Status
 
 _PREFIX = "trendscript_transcriber"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from transcriber.done import save_whole
+from transcriber.service.done import save_whole
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from transcriber.status import Current, Status
+    from transcriber.service.status import Current, Status
 
 _log = structlog.get_logger(__name__)
 

@@ -1,0 +1,1 @@
+"""Requests: who asks for what is said in videos, and what that would take."""

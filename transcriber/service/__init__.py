@@ -1,0 +1,1 @@
+"""The service: requests of a topic are worked off beside the poll loop, and committed last."""
