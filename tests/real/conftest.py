@@ -37,6 +37,7 @@ class Amount:
     killed_messages: int = 100_000
     killed_batch: int = 30_000
     kills: int | None = None
+    clips: int | None = None
 
 
 _ALL = Amount()
@@ -51,6 +52,7 @@ _CUT = Amount(
     killed_messages=5_000,
     killed_batch=2_500,
     kills=2,
+    clips=6,
 )
 
 

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 TOPIC = "youtube_trending"
 _LINEAGE = ("source_partition", "source_offset", "batch_id")
-_OURS = ("KAFKA_", "POSTGRES_", "YOUTUBE_", "TRENDSCRIPT_", "LAKE_", "LOAD_", "SPARK_", "PYSPARK_")
+_OURS = (
+    *("KAFKA_", "POSTGRES_", "YOUTUBE_", "TRENDSCRIPT_", "LAKE_", "LOAD_", "SPARK_", "PYSPARK_"),
+    *("AUDIO_", "TRANSCRIPTION_", "TRANSCRIBER_", "WHISPER_", "OPENAI_"),
+)
 _LONGEST_COMMAND = 3_000
 _TOPIC_SECONDS = 30
 
