@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ _PCM_BYTES_A_SECOND = 32_000
 _HEADERS_BYTES = 65_536
 _DOUBLED_IS_WORSE = 2.0
 _FAR_FROM_MIDDLE = 0.1
+_LOST_IS_WORST = 20.0
+_ENDS_DIFFER_BY = 0.5  # seconds; two pieces seldom tell a sentence's end more alike
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,8 @@ def _join_at_a_sentence(left: list[Segment], right: list[Segment], shared: Stret
     """Go over from one piece to the next where a sentence ends in both, near the middle of what they share.
 
     The last sentence of the left piece and the first of the right one are most likely cut off, so neither piece is
-    followed to its edge while there is a better place.
+    followed to its edge while there is a better place. A sentence that only one of them has whole is kept: where both
+    can't be had without it, what is shared stands twice.
     """
     middle = (shared.start + shared.end) / 2
     first_kept = len(left) - sum(segment.end > shared.start for segment in left)
@@ -126,8 +130,24 @@ def _join_at_a_sentence(left: list[Segment], right: list[Segment], shared: Stret
         i, j = place
         left_until = max(shared.start, left[i - 1].end if i else shared.start)
         right_from = min(shared.end, right[j].start if j < len(right) else shared.end)
-        lost, doubled = max(0.0, right_from - left_until), max(0.0, left_until - right_from)
-        return lost + doubled * _DOUBLED_IS_WORSE + abs((left_until + right_from) / 2 - middle) * _FAR_FROM_MIDDLE
+        gap, doubled = max(0.0, right_from - left_until), max(0.0, left_until - right_from)
+        kept_until = left[i - 1].end if i else -math.inf
+        kept_from = right[j].start if j < len(right) else math.inf
+        lost = max(0.0, _seconds_between([*left[i:], *right[:j]], kept_until, kept_from) - _ENDS_DIFFER_BY)
+        away = abs((left_until + right_from) / 2 - middle)
+        return gap + lost * _LOST_IS_WORST + doubled * _DOUBLED_IS_WORSE + away * _FAR_FROM_MIDDLE
 
     i, j = min(places, key=cost)
     return left[:i] + right[j:]
+
+
+def _seconds_between(segments: Sequence[Segment], start: float, end: float) -> float:
+    """How much of the time between the two is under segments, under how many ever."""
+    seconds = 0.0
+    for segment in sorted(segments, key=lambda one: one.start):
+        start = max(start, segment.start)
+        until = min(segment.end, end)
+        if until > start:
+            seconds += until - start
+            start = until
+    return seconds

@@ -101,6 +101,35 @@ def test_pieces_that_cut_sentences_elsewhere_are_joined_where_they_agree_best() 
     assert [segment.text for segment in joined] == ["a b", "c d", "e f"]
 
 
+@pytest.mark.parametrize(
+    ("left", "right", "texts"),
+    [
+        ([(240, 270, "a"), (270, 300, "b")], [(290, 300, "c"), (300, 310, "d")], ["a", "b", "d"]),
+        ([(240, 275, "a"), (275, 300, "b")], [(290, 310, "c")], ["a", "b", "c"]),
+        ([(240, 280, "a"), (280, 294, "b"), (294, 300, "c")], [(290, 296, "d"), (296, 310, "e")],
+         ["a", "b", "d", "e"]),
+        ([(0, 300, "a")], [(290, 590, "b")], ["a", "b"]),
+    ],
+)  # fmt: skip
+def test_what_only_one_piece_heard_is_never_dropped(
+    left: list[tuple[float, float, str]], right: list[tuple[float, float, str]], texts: list[str]
+) -> None:
+    """A sentence that reaches out of what is shared stays, though some seconds then stand twice."""
+    heard = [
+        (Stretch(0, 300), [a_segment(*fields) for fields in left]),
+        (Stretch(290, 590), [a_segment(*fields) for fields in right]),
+    ]
+    assert [segment.text for segment in join_segments(heard)] == texts
+
+
+def test_one_segment_a_piece_is_kept_of_every_piece() -> None:
+    """Ten minutes without a pause from a server that gives no closer times: doubled at the seams, whole."""
+    pieces = plan_pieces(640, [Speech(0, 640)], to_limits(Capability("segment")))
+    heard = [(piece, [a_segment(piece.start, piece.end, str(number))]) for number, piece in enumerate(pieces)]
+    assert len(pieces) > 2
+    assert [segment.text for segment in join_segments(heard)] == [str(number) for number in range(len(pieces))]
+
+
 def test_a_piece_that_heard_nothing_leaves_the_other_its_words() -> None:
     """One piece may be silent in what they share."""
     words = [a_segment(91, 95, "one"), a_segment(95, 99, "two")]
