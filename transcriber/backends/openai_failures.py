@@ -50,11 +50,28 @@ _MODEL_GONE = re.compile(
     r"(invalid|unknown|unsupported) model",
     re.IGNORECASE | re.DOTALL,
 )
+_DECODER_WORDS = (
+    r"could not be decoded|invalid file format|invalid or unsupported audio|invalid data found when processing input|"
+    r"ffmpeg conversion failed|failed to (read|decode) (the )?(wav|audio)\b"
+)
+_SAID_BY_A_DECODER = re.compile(_DECODER_WORDS, re.IGNORECASE)
 _UNDECODABLE = re.compile(
-    r"could not be decoded|invalid file format|unsupported (audio|media|file)|ffmpeg conversion failed|"
-    r"(failed|unable|error)( to)? (read|decod|open|load)(ing|e)?\b.{0,20}(wav|audio|file|media)",
+    _DECODER_WORDS + r"|unsupported (audio|media|file)|"
+    r"(failed|unable|error)( to)? (read|decod|open|load)(ing|e)?\b( the| your| an?)?( input| uploaded)? "
+    r"(wav|audio|file|media)",
     re.IGNORECASE,
 )
+_SERVER_TROUBLE = re.compile(
+    r"no space left|disk (is )?full|quota exceeded|permission denied|read-only file ?system|too many open files|"
+    r"no such file|input/output error|out of memory|\bcuda\b|\bload(ing)?\b.{0,20} model",
+    re.IGNORECASE,
+)
+_ABOUT_THE_KEY = re.compile(r"api[ _-]?key", re.IGNORECASE)
+_ABOUT_THE_AUDIO = re.compile(
+    r"(?<![/\w])(audio|file|sound|speech|recording|clip|media|duration|codec|sample rate|wav|ogg|opus)s?\b(?!/)",
+    re.IGNORECASE,
+)
+_ABSENT = re.compile(r"\bmissing\b|\brequired\b", re.IGNORECASE)
 _TOO_LONG = re.compile(
     r"longer than|too long|maximum (duration|length|clip)|exceeds? .{0,40}(duration|seconds)", re.IGNORECASE
 )
@@ -75,7 +92,7 @@ _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 class ErrorAnswer:
     """What an error answer says. Servers differ in where they say it; what is not said is empty.
 
-    `retry_after` is in seconds.
+    `retry_after` is in seconds. `is_json` is False for a page or plain text: that may be a proxy's, or any server's.
     """
 
     status: int
@@ -83,11 +100,12 @@ class ErrorAnswer:
     param: str = ""
     message: str = ""
     retry_after: float | None = None
+    is_json: bool = True
 
     def without(self, key: str) -> ErrorAnswer:
         """The same with "…" wherever it repeats the key, and no longer than a sentence or two."""
         code, param, message = (said.replace(key, "…")[:_LONGEST] for said in (self.code, self.param, self.message))
-        return ErrorAnswer(self.status, code, param, message, self.retry_after)
+        return replace(self, code=code, param=param, message=message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +118,11 @@ class Refusal:
 
 def parse_error(status: int, headers: Mapping[str, str], content: bytes) -> ErrorAnswer:
     """Read an error in the shapes of OpenAI, vLLM, FastAPI and whisper.cpp, or plain text; a web page says nothing."""
+    is_json = True
     try:
         body = json.loads(content)
     except (ValueError, RecursionError):
-        body = _plain_text(content)
+        body, is_json = _plain_text(content), False
     said = body.get("error", body) if isinstance(body, dict) else body
     fields: dict[str, Any] = said if isinstance(said, dict) else {"message": said}
     message = _text(fields.get("message") or fields.get("detail") or (body if isinstance(body, str) else ""))
@@ -111,7 +130,7 @@ def parse_error(status: int, headers: Mapping[str, str], content: bytes) -> Erro
     if _text(fields.get("type")) in _NO_MONEY:
         code = _text(fields.get("type"))
     param = _text(fields.get("param")) or _refused_field(fields.get("detail"))
-    return ErrorAnswer(status, code, param, message, _retry_after(headers, message))
+    return ErrorAnswer(status, code, param, message, _retry_after(headers, message), is_json)
 
 
 def classify(answer: ErrorAnswer) -> FailureKind:  # noqa: PLR0911  (a table in the order of precedence)
@@ -120,17 +139,27 @@ def classify(answer: ErrorAnswer) -> FailureKind:  # noqa: PLR0911  (a table in 
         return "no_money"
     if answer.code == "model_not_found" or _MODEL_GONE.search(answer.message):
         return "model_gone"
-    if answer.status in _KEY_STATUSES:
+    if answer.status in _KEY_STATUSES or (answer.status in _REQUEST_STATUSES and _ABOUT_THE_KEY.search(answer.message)):
         return "key_refused"
     if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
         return "rate_limited"
-    if answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or _TOO_LARGE.search(answer.message):
+    if answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return "too_large"
+    if _is_server_trouble(answer):
+        return "overloaded"
+    if _TOO_LARGE.search(answer.message):
         return "too_large"
     if answer.status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE or _UNDECODABLE.search(answer.message):
         return "undecodable"
-    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status in _PASSING_STATUSES:
-        return "overloaded"
     return _classify_request(answer)
+
+
+def _is_server_trouble(answer: ErrorAnswer) -> bool:
+    """Whether a server speaks of itself: its disk, its memory, its model; or fails, and no decoder says why."""
+    if _SERVER_TROUBLE.search(answer.message):
+        return True
+    failed = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status in _PASSING_STATUSES
+    return failed and not _SAID_BY_A_DECODER.search(answer.message)
 
 
 def _classify_request(answer: ErrorAnswer) -> FailureKind:
@@ -143,7 +172,12 @@ def _classify_request(answer: ErrorAnswer) -> FailureKind:
     about_the_form = answer.param not in {"", "file"} or _LANGUAGE.search(answer.message)
     if answer.status not in _REQUEST_STATUSES or about_the_form:
         return "misconfigured"
-    return "refused"
+    return "refused" if _is_about_the_audio(answer) else "misconfigured"
+
+
+def _is_about_the_audio(answer: ErrorAnswer) -> bool:
+    """Only a server that read the request says in JSON what is wrong with its file; one that got none says that."""
+    return answer.is_json and bool(_ABOUT_THE_AUDIO.search(answer.message)) and not _ABSENT.search(answer.message)
 
 
 def to_refusal(answer: ErrorAnswer, *, host: str, model: str) -> Refusal:

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from transcriber.speech import Segment
 
 HTML_413 = SpeechAnswer(413, b"<html><head><title>413 Request Entity Too Large</title></head></html>", "text/html")
+HTTPS_WANTED = SpeechAnswer(
+    400, b"<html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head></html>", "text/html"
+)
 RETIRED = error_answer(503, "no available channels for model whisper-1", kind="new_api_error")
 BROKEN_JSON = SpeechAnswer(200, b'{"text": "Good morn')
 NO_JSON_FORMAT = error_answer(
@@ -76,6 +79,20 @@ def transcribe(api: LoopbackSpeechApi, model: str = "whisper-1", seconds: float 
         (SpeechAnswer(200, b"[" * 100_000), PassingFault, 2),
         (error_answer(400, "audio duration 0.0 seconds is shorter than 0.1 seconds"), VideoFault, 1),
         (error_answer(400, "Something about this audio"), VideoFault, 1),
+        # What would meet every video marks none: a wrong address, a key, the server's own disk and model.
+        (HTTPS_WANTED, OperatorNeeded, 1),
+        (SpeechAnswer(400, b"Client sent an HTTP request to an HTTPS server.", "text/plain"), OperatorNeeded, 1),
+        (SpeechAnswer(422, b"can't route /v1/audio/transcriptions, no audio here", "text/plain"), OperatorNeeded, 1),
+        (error_answer(400, "API key not valid. Please pass a valid API key."), OperatorNeeded, 1),
+        (error_answer(400, "Nothing at /v1/audio/transcriptions does that"), OperatorNeeded, 1),
+        (error_answer(400, "Bad request"), OperatorNeeded, 1),
+        (error_answer(422, "Missing required parameter: file", param="file"), OperatorNeeded, 1),
+        (error_answer(500, "Failed to open file: No space left on device"), PassingFault, 4),
+        (error_answer(500, "error loading model file"), PassingFault, 4),
+        (error_answer(400, "error loading model file"), PassingFault, 4),
+        (error_answer(500, "Error opening audio file"), PassingFault, 4),
+        (error_answer(500, "failed to read audio data"), VideoFault, 2),
+        (SpeechAnswer(200, b'{"error": "FFmpeg conversion failed."}'), VideoFault, 2),
         # A file that can't be decoded is sent once more as WAV.
         (error_answer(400, "The audio file could not be decoded or its format is not supported."), VideoFault, 2),
         (SpeechAnswer(415, b'{"detail": "Failed to decode audio"}'), VideoFault, 2),
