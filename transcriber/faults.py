@@ -59,6 +59,10 @@ class PassingFault(ServiceFault, TryAgainLater):
     """Raised when the same may work later: a bot wall, a rate limit, an overloaded server."""
 
 
+class LookRefused(PassingFault):
+    """Raised when a look at a video fails for what should pass."""
+
+
 class ServerGone(ServiceFault, ServerUnreachable):
     """Raised when a server that the work needs does not answer."""
 

@@ -55,12 +55,12 @@ def _format(audio: AudioFormat) -> dict[str, Any]:
 
 def _details(details: VideoDetails) -> dict[str, Any]:
     return {
-        "title": details.title,
-        "author": details.author,
+        "title": _plain_or_none(details.title),
+        "author": _plain_or_none(details.author),
         "channel_id": details.channel_id,
         "length_seconds": details.length_seconds,
         "published_at": None if details.published_at is None else to_timestamp(details.published_at),
-        "keywords": None if details.keywords is None else list(details.keywords),
+        "keywords": None if details.keywords is None else [_plain(word) for word in details.keywords],
     }
 
 
@@ -225,6 +225,10 @@ def _joined(segments: Iterable[Segment]) -> str:
 def _plain(text: str) -> str:
     """The text without what no table can hold: U+0000 and halves of characters, both shown as U+FFFD."""
     return text.replace("\x00", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _plain_or_none(text: str | None) -> str | None:
+    return None if text is None else _plain(text)
 
 
 def _language(code: str | None) -> str | None:

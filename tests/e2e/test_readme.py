@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,7 @@ def _script() -> str:
 
 
 def test_commands_of_the_readme_run_in_their_order(tmp_path: Path) -> None:
-    """Each ends with 0, and in the end the charts of the API and of the file are in the warehouse."""
+    """Each ends with 0; the charts of the API and of the file are in the warehouse, and what is said is found."""
     regions = ("FR", "US")
     data = LoopbackData(
         charts={(region, "0"): make_chart(region, 0) for region in regions},
@@ -46,15 +47,23 @@ def test_commands_of_the_readme_run_in_their_order(tmp_path: Path) -> None:
     )
     (tmp_path / "USvideos.csv").write_text(_FILE, encoding="utf-8")
     (tmp_path / "spark_jobs").symlink_to(REPOSITORY / "spark_jobs")
+    audio = tmp_path / "audio"
+    audio.mkdir()
+    # The video that README.md names, without YouTube: a clip of the demo's under its id.
+    shutil.copy(REPOSITORY / "trendscript" / "demo" / "clips" / "lanterns.ogg", audio / "dQw4w9WgXcQ.ogg")
     with ExitStack() as stack:
         home = stack.enter_context(a_home())
         api = stack.enter_context(LoopbackApi(data, key="a key"))
         shell = Shell(home / "trendscript", tmp_path)  # where README.md puts it, under HOME
         stack.callback(shell.run, "trendscript down", check=False)
         cache = {"HOME": str(home), "XDG_CACHE_HOME": str(platformdirs.user_cache_path())}
-        shell.run(_script(), cache | {"YOUTUBE_API_KEY": "a key", "YOUTUBE_API_ENDPOINT": api.endpoint})
+        folder = {"AUDIO_SOURCE": "folder", "AUDIO_FOLDER": str(audio)}
+        youtube = {"YOUTUBE_API_KEY": "a key", "YOUTUBE_API_ENDPOINT": api.endpoint}
+        told = shell.run(_script(), cache | youtube | folder).stdout
         found = shell.query(
             "select source, region_code, count(*) from processed.chart_entry group by 1, 2 order by 1, 2"
         )
     assert found == [("file:kaggle_2017", "US", 1), ("youtube_api", "FR", 60), ("youtube_api", "US", 60)]
     assert (tmp_path / "growth.csv").exists()
+    assert "https://youtu.be/dQw4w9WgXcQ?t=0" in told
+    assert "slow tide" in (tmp_path / "captions.srt").read_text("utf-8")

@@ -156,8 +156,9 @@ class RequestConsumer:
         try:
             self._consumer.commit(wanted, timeout_ms=_COMMIT_SECONDS * 1000)
         except (errors.CommitFailedError, errors.IllegalGenerationError, errors.UnknownMemberIdError) as error:
+            # A member that keeps its partitions hears this too, while the group settles; what it loses it is told of.
             _log.warning("commit_refused", partitions=sorted(offsets), cause=type(error).__name__)
-            return True
+            return False
         except errors.KafkaError as error:
             _log.warning("commit_delayed", partitions=sorted(offsets), cause=type(error).__name__)
             return False

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from base64 import b64decode, b64encode
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -45,6 +46,7 @@ class DoneWork:
     """Answers that are not committed yet, by message, and transcriptions that are published, by id."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self._answers = folder / "answers"
         self._done = folder / "done"
         for place in (self._answers, self._done):
@@ -90,8 +92,9 @@ class DoneWork:
         oldest = (time.time() if now is None else now) - _DAYS_KEPT * _SECONDS_A_DAY
         for place in (self._answers, self._done):
             for file in place.iterdir():
-                if file.stat().st_mtime < oldest:
-                    file.unlink(missing_ok=True)
+                with suppress(FileNotFoundError):  # another process of this home may be at the same
+                    if file.stat().st_mtime < oldest:
+                        file.unlink()
 
 
 def save_whole(path: Path, content: bytes) -> None:

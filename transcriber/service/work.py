@@ -18,7 +18,7 @@ import structlog
 
 from transcriber.audio.decode import decode, sha256_of
 from transcriber.audio.disk import disk_faults
-from transcriber.faults import ModelGone, ServiceFault, VideoFault
+from transcriber.faults import LookRefused, ModelGone, PassingFault, ServiceFault, VideoFault
 from transcriber.listening.kept import KeptPieces
 from transcriber.listening.listen import transcribe_audio
 from transcriber.records import (
@@ -239,7 +239,10 @@ class Work:
         return replace(found, answer=answer, before=(message,), ids=(name,))
 
     def _look(self, request: TranscriptionRequest, found: Brought) -> Brought:
-        look = self._tools.source.look(request.video_id)
+        try:
+            look = self._tools.source.look(request.video_id)
+        except PassingFault as fault:
+            raise LookRefused(str(fault), retry_after=fault.retry_after) from fault
         if self._tools.known.holds_format(look):
             return replace(found, look=look)
         message = to_audio_format_message(look, _now(), self._tools.source.name)
@@ -253,7 +256,9 @@ class Work:
         folder = Path(tempfile.mkdtemp(dir=self._audio))
         try:
             file = self._tools.source.fetch(look, folder, stop=stop)
-            audio = AudioFile(sha256_of(file), file.stat().st_size, look.format.itag)
+            size = file.stat().st_size
+            # A source may have had to take another format than the one it showed: then nobody knows the number.
+            audio = AudioFile(sha256_of(file), size, look.format.itag if size == look.format.bytes else None)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise

@@ -9,13 +9,15 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
 import structlog
 
-from transcriber.faults import PassingFault, Stopped, VideoFault
+from transcriber.audio.disk import disk_faults
+from transcriber.faults import LookRefused, Stopped, VideoFault
 from transcriber.service.attempts import MOST_STARTS
 from transcriber.service.done import Answer
 from transcriber.service.work import Brought
@@ -230,12 +232,13 @@ class Worker:
 
     def _answer(self, task: _Task) -> None:
         try:
-            answer = self._publish(task, self._listen(task))
+            with disk_faults(self._record.done.folder):
+                answer = self._publish(task, self._listen(task))
         except Stopped:
-            self._record.attempts.withdraw(task.digest)
+            self._withdraw(task)
             self._begin_anew(task)
         except TrendscriptError as fault:
-            self._record.attempts.withdraw(task.digest)
+            self._withdraw(task)
             if self._is_the_videos(task, fault):
                 self._give_up(task, fault)
             else:
@@ -263,6 +266,12 @@ class Worker:
         if not task.begun:
             task.begun = True
             self._record.attempts.begin(task.digest)
+
+    def _withdraw(self, task: _Task) -> None:
+        """The start was ended on purpose; on a disk that fails it stays counted."""
+        if task.begun:
+            with suppress(OSError):
+                self._record.attempts.withdraw(task.digest)
 
     def _publish(self, task: _Task, answer: Answer) -> Answer:
         """Keep the answer, then publish it: killed in between, the same bytes are published the next time."""
@@ -298,11 +307,13 @@ class Worker:
         self._discard(task)
         self._turn.notify_all()
 
-    def _begin_anew(self, task: _Task) -> None:
-        """Have its audio brought again when work on it goes on."""
+    def _begin_anew(self, task: _Task, *, with_audio: bool = False) -> None:
+        """Have work on it go on from what is kept; `with_audio` takes the audio that is here, if any."""
         with self._turn:
-            self._discard(task)
-            task.bringing = task.begun = False
+            if not (with_audio and isinstance(task.brought, Brought)):
+                self._discard(task)
+                task.bringing = False
+            task.begun = False
             self._turn.notify_all()
 
     def _discard(self, task: _Task) -> None:
@@ -313,12 +324,15 @@ class Worker:
     # Faults and bugs.
 
     def _is_the_videos(self, task: _Task, fault: TrendscriptError) -> bool:
-        """Whether a fault in bringing audio comes back for one video while the next one that waits can be had.
+        """Whether looks at one video are refused time and again while the next one that waits can be looked at.
 
-        YouTube's words for it may be new: without this, one such video would hold up all behind it for ever.
+        YouTube's words for it may be new: without this, one such video would hold up all behind it for ever. Other
+        faults tell nothing: a bot wall may let looks through and refuse downloads.
         """
+        if not isinstance(fault, LookRefused):
+            return False
         task.faults += 1
-        if not isinstance(fault, PassingFault) or fault is not task.brought or task.faults < _FAULTS_IN_DOUBT:
+        if task.faults < _FAULTS_IN_DOUBT:
             return False
         with self._turn:
             waiting = [one.request for one in self._tasks if not one.dropped.is_set()]
@@ -345,7 +359,8 @@ class Worker:
         self._waited += seconds
         self._status.note_pause(fault)
         _log.warning("paused", seconds=round(seconds, 1), cause=type(fault).__name__, reason=str(fault))
-        self._rest(task, seconds)
+        # A server for speech that is down for a night must not have the audio fetched all night.
+        self._rest(task, seconds, with_audio=True)
 
     def _note_bug(self, task: _Task, bug: Exception) -> None:
         """Count it against the message, which is begun again a few times; too many in a row are no message's fault."""
@@ -356,10 +371,10 @@ class Worker:
             raise bug
         self._rest(task, self._patience.bug_seconds)
 
-    def _rest(self, task: _Task, seconds: float) -> None:
+    def _rest(self, task: _Task, seconds: float, *, with_audio: bool = False) -> None:
         """Bring nothing and listen to nothing for so long, or until there is no reason to wait any more."""
         self._resting = True
-        self._begin_anew(task)
+        self._begin_anew(task, with_audio=with_audio)
         end = time.monotonic() + seconds
         stop = self._stop_of(task)
         while time.monotonic() < end and not stop():

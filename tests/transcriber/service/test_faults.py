@@ -78,6 +78,7 @@ def test_a_fault_while_listening_keeps_what_is_done(place: Place) -> None:
     pieces = [about for about, *_ in place.backend.calls.of("piece")]
     assert pieces.count("0") == 1
     assert pieces.count(pieces[1]) == 2
+    assert len(place.source.calls.of("fetch")) == 1
 
 
 def test_a_drain_ends_with_a_fault_that_a_person_has_to_mend(place: Place) -> None:
@@ -136,6 +137,24 @@ def test_a_video_that_alone_gives_a_passing_fault_holds_up_nobody(place: Place) 
     (failed,) = place.of(odd)
     assert "something new" in failed["item"]["detail"]
     assert place.committed() == 2
+
+
+def test_a_wall_before_downloads_alone_marks_nothing(place: Place) -> None:
+    """Looks pass and downloads are refused, as YouTube does with robots: that is no video's fault."""
+    wall = [True]
+
+    def fault(what: str, _video_id: str) -> None:
+        if what == "fetch" and wall[0]:
+            raise PassingFault("403 for every format.")
+
+    place.source.fault = fault
+    place.request(a_video(1), a_video(2))
+    with following(place) as running:
+        running.wait_for(lambda: sum(running.status.pauses().values()) >= 6)
+        wall[0] = False
+        running.wait_for(lambda: running.status.tally.requests == 2)
+    assert running.status.tally.failed == {}
+    assert running.status.tally.transcribed == 2
 
 
 def test_waiting_doubles_up_to_a_quarter_of_an_hour() -> None:
