@@ -32,6 +32,12 @@ class Said:
         """True for an error that came with status 200, as whisper.cpp sends it."""
         return bool(self.fields.get("error")) and not self.fields.get("text")
 
+    @property
+    def lacks_segments(self) -> bool:
+        """True for text that comes without the segments it is made of, whatever was asked for."""
+        listed = self.fields.get("segments")
+        return bool(_text(self.fields.get("text"))) and not (isinstance(listed, list) and listed)
+
 
 def read_answer(content: bytes, content_type: str) -> Said:
     """Read the body of an answer with status 200. NaN and Infinity, which are no JSON, are as absent.

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from transcriber.backends.backend import Backend, PieceTranscript
     from transcriber.backends.openai_capabilities import SpeechModel
+    from transcriber.backends.openai_failures import FailureKind
     from transcriber.speech import Segment
 
 _log = structlog.get_logger(__name__)
@@ -128,7 +129,7 @@ class OpenAiBackend:
 
     def _asks_for_less(self, answer: Said | Refusal) -> bool:
         """Go over to a form that tells less, where the server does not give the one that was asked for."""
-        kind = answer.kind if isinstance(answer, Refusal) else "format_unsupported" if answer.is_text else None
+        kind = answer.kind if isinstance(answer, Refusal) else self._find_lacking(answer)
         if len(self._forms) == 1 or kind not in {"format_unsupported", "word_times_unsupported"}:
             return False
         self._forms = self._forms[1:] if kind == "word_times_unsupported" else self._forms[-1:]
@@ -136,6 +137,14 @@ class OpenAiBackend:
         self.capability = replace(self.capability, timestamps="none" if asked == "json" else "segment")
         _log.warning("speech_form_not_given", host=self._server.host, model=self.model, cause=kind, asked_now=asked)
         return True
+
+    def _find_lacking(self, said: Said) -> FailureKind | None:
+        """What a server did not give without a word: some answer any format with plain text, or plain JSON."""
+        if said.is_text:
+            return "format_unsupported"
+        if self._forms[0] == TEXT_ONLY or not said.lacks_segments:
+            return None
+        return "word_times_unsupported" if "word" in self._forms[0].granularities else "format_unsupported"
 
     def _makes_shorter(self, answer: Said | Refusal, part: Piece) -> bool:
         """Go over to shorter pieces, where the server finds this one too large or too long, and it can be cut."""

@@ -238,6 +238,38 @@ def test_text_where_json_was_asked(answer: Fault) -> None:
         assert [request.one("response_format") for request in api.requests] == ["verbose_json", "json", "json"]
 
 
+@pytest.mark.parametrize("fields", ["", ', "segments": null', ', "segments": []'])
+def test_text_without_segments_where_segments_were_asked(fields: str) -> None:
+    """A server that takes no notice of the format gives no times: its text is cut as that of any such server."""
+    answer = SpeechAnswer(200, f'{{"text": "Good morning."{fields}}}'.encode())
+    with LoopbackSpeechApi(always=answer) as api:
+        backend = connect(api)
+        segments = list(backend.transcribe(a_tone(300), language=None))
+        assert [(segment.start, segment.end) for segment in segments] == [(0, 75), (75, 150), (150, 225), (225, 300)]
+        assert [request.one("response_format") for request in api.requests] == ["verbose_json", *["json"] * 4]
+        assert backend.capability.timestamps == "none"
+        list(backend.transcribe(a_tone(), language=None))
+        assert len(api.requests) == 6
+
+
+def test_words_without_segments() -> None:
+    """Before text alone, segments without words are asked for: some servers give one or the other."""
+    answer = SpeechAnswer(200, b'{"text": "Good", "words": [{"word": "Good", "start": 0, "end": 1}]}')
+    with LoopbackSpeechApi(faults=[answer]) as api:
+        backend = connect(api, word_times=True)
+        assert len(list(backend.transcribe(a_tone(), language=None))) == 2
+        assert [request.granularities for request in api.requests] == [["word", "segment"], ["segment"]]
+        assert backend.capability.timestamps == "segment"
+
+
+def test_nothing_said_needs_no_segments() -> None:
+    """An answer without text is no sign of what a server can give."""
+    with LoopbackSpeechApi(faults=[SpeechAnswer(200, b'{"text": " "}')]) as api:
+        backend = connect(api)
+        assert list(backend.transcribe(a_tone(), language=None)) == []
+        assert backend.capability.timestamps == "segment"
+
+
 def test_a_server_that_refuses_plain_json_too() -> None:
     """There is nothing left to ask for: a person must look at the address."""
     with LoopbackSpeechApi(always=NO_JSON_FORMAT) as api:
