@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from transcriber.backends.backend import Backend
+    from transcriber.backends.backend import Backend, Capability
     from transcriber.listening.kept import KeptPieces
     from transcriber.speech import Timestamps
 
@@ -29,6 +29,7 @@ _WARM_UP_SECONDS = 10.0
 _VOTE_SECONDS = 30.0
 _SPEECH_PER_VOTE = 120.0
 _MOST_VOTES = 5
+_TEXT_ONLY = "text-only"
 
 
 class Audio(Protocol):
@@ -63,12 +64,22 @@ def transcribe_audio(  # noqa: PLR0913  (two of six are whom to ask whether to s
     speech = _hear_speech(audio, keep, stop)
     spoken = _tell_language(audio, speech, backend, keep) if language is None else Language(language)
     listener = _Listener(audio, backend, keep, stop, on_progress)
-    parts: list[tuple[Stretch, tuple[Segment, ...]]] = []
-    for stretch in plan_pieces(audio.seconds, speech, to_limits(backend.capability)):
-        heard = listener.hear(stretch, to_piece_times(speech, stretch), spoken)
-        spoken = spoken or heard.language
-        parts.append((stretch, heard.segments))
-    return _to_transcript(audio.seconds, backend, speech, spoken, join_segments(parts))
+    while True:
+        capability = _note_capability(backend, keep)
+        try:
+            parts, heard = listener.hear_all(speech, capability, spoken)
+        except _TimesGoneError:
+            continue
+        return _to_transcript(audio.seconds, _note_capability(backend, keep), speech, heard, join_segments(parts))
+
+
+def _note_capability(backend: Backend, keep: KeptPieces) -> Capability:
+    """What pieces are planned for. Once a backend gave no times for this audio, all runs plan for text alone."""
+    capability = backend.capability
+    noted = keep.read(_TEXT_ONLY) is not None
+    if capability.timestamps == "none" and not noted:
+        keep.save(_TEXT_ONLY, asdict(capability))
+    return replace(capability, timestamps="none") if noted else capability
 
 
 def _hear_speech(audio: Audio, keep: KeptPieces, stop: Callable[[], bool]) -> tuple[Speech, ...]:
@@ -149,6 +160,10 @@ class _Heard:
     language: Language | None = None
 
 
+class _TimesGoneError(Exception):
+    """Raised when pieces were planned for a backend that gives times, and it gives none."""
+
+
 class _Listener:
     """Has pieces transcribed, or takes what is kept of them."""
 
@@ -165,8 +180,29 @@ class _Listener:
         self._keep = keep
         self._stop = stop
         self._on_progress = on_progress
+        self._planned_for_times = True
 
-    def hear(self, stretch: Stretch, speech: tuple[Speech, ...], language: Language | None) -> _Heard:
+    def hear_all(
+        self, speech: Sequence[Speech], capability: Capability, language: Language | None
+    ) -> tuple[list[tuple[Stretch, tuple[Segment, ...]]], Language | None]:
+        """The segments of all pieces, and the language: the given one, else that of the first piece that tells.
+
+        Raises _TimesGoneError where the backend turns out to give text alone, and pieces were planned for times.
+        """
+        self._planned_for_times = capability.timestamps != "none"
+        parts = []
+        for stretch in plan_pieces(self._audio.seconds, speech, to_limits(capability)):
+            heard = self._hear(stretch, to_piece_times(speech, stretch), language)
+            if self._planned_for_times and self._gives_text_only():
+                raise _TimesGoneError
+            language = language or heard.language
+            parts.append((stretch, heard.segments))
+        return parts, language
+
+    def _gives_text_only(self) -> bool:
+        return self._backend.capability.timestamps == "none"
+
+    def _hear(self, stretch: Stretch, speech: tuple[Speech, ...], language: Language | None) -> _Heard:
         """The segments of a piece; none where nobody speaks, and the backend is not asked."""
         name = f"piece-{round(stretch.start * 1000):09}-{round(stretch.end * 1000):09}"
         heard = _from_kept(self._keep.read(name))
@@ -182,15 +218,23 @@ class _Listener:
         transcript = self._backend.transcribe(piece, language=None if language is None else language.code)
         segments = []
         for segment in transcript:
-            if self._backend.capability.timestamps == "none":
-                timed = replace(segment, start=piece.speech[0].start, end=piece.speech[-1].end)
-            else:
-                timed = segment
+            timed = segment
+            if self._gives_text_only():
+                if self._planned_for_times and piece.seconds > to_limits(self._backend.capability).longest:
+                    raise _TimesGoneError  # the rest of a piece that is too long would be paid for and thrown away
+                timed = _within_speech(segment, piece)
             segments.append(_to_audio_times(timed, piece))
             self._on_progress(segments[-1].end)
             if self._stop():
                 raise Stopped
         return _Heard(tuple(segments), transcript.language)
+
+
+def _within_speech(segment: Segment, piece: Piece) -> Segment:
+    """Text without times of its own lies over all speech of its piece; closer times, as of a part of it, stay."""
+    first, last = piece.speech[0].start, piece.speech[-1].end
+    start, end = max(segment.start, first), min(segment.end, last)
+    return replace(segment, start=start, end=end) if start < end else replace(segment, start=first, end=last)
 
 
 def _to_audio_times(segment: Segment, piece: Piece) -> Segment:
@@ -215,9 +259,13 @@ def _from_kept(found: Any) -> _Heard | None:
 
 
 def _to_transcript(
-    seconds: float, backend: Backend, speech: Sequence[Speech], language: Language | None, heard: Sequence[Segment]
+    seconds: float,
+    capability: Capability,
+    speech: Sequence[Speech],
+    language: Language | None,
+    heard: Sequence[Segment],
 ) -> Transcript:
-    timestamps: Timestamps = "piece" if backend.capability.timestamps == "none" else backend.capability.timestamps
+    timestamps: Timestamps = "piece" if capability.timestamps == "none" else capability.timestamps
     spoken = SpokenTime(speech)
     segments = flag_segments(heard, spoken, timed=timestamps != "piece")
     coverage = None
@@ -232,4 +280,4 @@ def _to_transcript(
         speech_seconds=round(spoken.seconds, 3),
         coverage=coverage,
     )
-    return replace(transcript, flags=flag_transcript(transcript, backend.capability))
+    return replace(transcript, flags=flag_transcript(transcript, capability))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from tests.transcriber.listening.building import Parrot, Sound, a_clip, silence
-from transcriber.backends.backend import SAMPLE_RATE, Capability
+from tests.transcriber.listening.building import Echo, Parrot, Sound, a_clip, silence
+from transcriber.backends.backend import SAMPLE_RATE, Capability, Speech
 from transcriber.faults import Stopped
 from transcriber.listening.kept import KeptPieces
 from transcriber.listening.listen import transcribe_audio
@@ -18,6 +19,7 @@ from transcriber.speech import Language
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from transcriber.backends.backend import Piece
     from transcriber.speech import Transcript
 
 SHORT_PIECES = Capability("segment", max_piece_seconds=40)
@@ -157,6 +159,73 @@ def test_texts_without_times_have_those_of_their_pieces_speech(talk: Sound, tmp_
     assert (transcript.timestamps, transcript.coverage, transcript.flags) == ("piece", None, ("text_only",))
     assert all(0 < segment.end - segment.start <= 90 for segment in transcript.segments)
     assert all(not segment.flags for segment in transcript.segments)
+
+
+class Forgetful(Parrot):
+    """A backend that turns out to give text alone, as a server that ignores the wish for times."""
+
+    timed_pieces = 0
+
+    def transcribe(self, piece: Piece, *, language: str | None) -> Echo:
+        """Begin; from some piece on there are no times."""
+        if len(self.asked) >= self.timed_pieces:
+            self.capability = replace(self.capability, timestamps="none")
+        return super().transcribe(piece, language=language)
+
+
+@pytest.mark.parametrize(("planned", "timed_pieces"), [(Capability("segment"), 0), (SHORT_PIECES, 2)])
+def test_pieces_are_planned_anew_once_there_are_no_times(
+    talk: Sound, tmp_path: Path, planned: Capability, timed_pieces: int
+) -> None:
+    """What comes is what a backend without times gives: short pieces, none of the long ones among them."""
+    expected = transcribe_audio(talk, Parrot(replace(planned, timestamps="none")), keep=KeptPieces(tmp_path / "known"))
+    backend = Forgetful(planned)
+    backend.timed_pieces = timed_pieces
+    transcript = transcribe_audio(talk, backend, keep=KeptPieces(tmp_path / "found"))
+    assert transcript == expected
+    assert transcript.timestamps == "piece"
+    assert [start for start, _ in backend.asked].count(0.0) <= 2
+
+
+def test_a_run_begun_again_plans_for_text_alone_too(talk: Sound, tmp_path: Path) -> None:
+    """Another process does not know yet that there are no times; it goes on where the first one ended."""
+    keep = KeptPieces(tmp_path)
+    expected = transcribe_audio(talk, Forgetful(), keep=keep)
+    max(tmp_path.glob("piece-*")).unlink()
+    fresh = Parrot()
+    assert transcribe_audio(talk, fresh, keep=keep) == expected
+    assert len(fresh.asked) == 1
+
+
+def test_a_short_audio_is_asked_for_once_though_there_are_no_times(tmp_path: Path) -> None:
+    """Its one piece is short enough either way."""
+    backend = Forgetful()
+    transcript = transcribe_audio(Sound(a_clip("robots")), backend, keep=KeptPieces(tmp_path))
+    assert transcript.timestamps == "piece"
+    assert len(backend.asked) == 1
+
+
+def test_times_of_parts_of_a_piece_stay(talk: Sound, tmp_path: Path) -> None:
+    """A backend without times that cut a piece itself knows more closely where each text belongs."""
+    transcript = transcribe_audio(talk, Parrot(Capability("none")), keep=KeptPieces(tmp_path))
+    assert all(segment.text == f"at {segment.start:.1f}" for segment in transcript.segments)
+
+
+def test_text_with_no_time_at_all_lies_over_the_speech_of_its_piece(tmp_path: Path) -> None:
+    """From the first word to the last."""
+    sound = Sound(np.concatenate([silence(5), a_clip("robots"), silence(5)]))
+    timed = transcribe_audio(sound, Parrot(), keep=KeptPieces(tmp_path / "timed"))
+    (segment,) = transcribe_audio(sound, Mute(Capability("none")), keep=KeptPieces(tmp_path / "mute")).segments
+    assert (segment.start, segment.end) == (timed.segments[0].start, timed.segments[-1].end)
+
+
+class Mute(Parrot):
+    """A backend whose only segment has no times."""
+
+    def transcribe(self, piece: Piece, *, language: str | None) -> Echo:
+        """Begin."""
+        del language
+        return Echo(self, replace(piece, speech=(Speech(0.0, 0.0),)))
 
 
 def test_voices_are_found_alike_in_windows_and_at_once(tmp_path: Path) -> None:
