@@ -54,7 +54,9 @@ def replay(  # noqa: PLR0913, PLR0917  (each is an option)
     were never loaded are left out. What a load or replay left unfinished is finished first.
     """
     if abandon:
-        _abandon(topic, why, as_json=as_json)
+        if dry_run or from_lake or from_offset is not None or to_offset is not None or since is not None:
+            raise UsageError("--abandon gives up what is planned; it takes --why, and no other option of a replay.")
+        _abandon(topic, (why or "").strip() or None, as_json=as_json)
         return
     from trendscript.contracts import load_contract
 

@@ -98,8 +98,16 @@ def _lost_of_plan(planned: Batch, state: TopicState, moved: Collection[int], onl
     ]
 
 
-def _is_stuck(planned: Batch, state: TopicState, moved: Collection[int]) -> bool:
-    """Whether a planned batch begins where a position no longer is, or replays what Kafka has forgotten."""
+def _is_stuck(planned: Batch, state: TopicState, moved: Mapping[int, int]) -> bool:
+    """Whether a planned batch begins where a position no longer is, or replays what Kafka has forgotten.
+
+    A replay that reaches behind a position that goes back is given up too, also of the lake: other messages will
+    stand at those offsets, and the two must not be mixed up in quarantine.
+    """
+    if planned.kind == "replay" and any(
+        found.until_offset > moved.get(found.partition, found.until_offset) for found in planned.ranges
+    ):
+        return True
     if planned.source != "kafka":
         return False
     if planned.kind == "load":
@@ -124,8 +132,14 @@ def decide_takeover(
     is then loaded from its earliest offset, as at a first load.
     """
     fault: Fault = "ClusterChanged" if known.cluster_id != state.identity.cluster_id else "TopicRecreated"
-    left = tuple(Gap(known.topic_id, partition, at, None, fault) for partition, at in sorted(positions.items()))
     here = decide_gaps(state, known_here, None)
+    # Where a cluster goes by another id alone, the same offsets may have expired: that says it then, and once.
+    told = {(gap.topic_id, gap.partition) for gap in here.gaps}
+    left = tuple(
+        Gap(known.topic_id, partition, at, None, fault)
+        for partition, at in sorted(positions.items())
+        if (known.topic_id, partition) not in told
+    )
     begins = plan_positions(known_here, state) | here.positions
     return replace(
         here,

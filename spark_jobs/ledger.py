@@ -167,7 +167,8 @@ def end_older_attempts(cursor: Cursor, batch_id: int) -> None:
     cursor.execute(
         """
         select pg_terminate_backend(pid) from pg_stat_activity
-        where datname = current_database() and pid <> pg_backend_pid() and application_name like %s
+        where datname = current_database() and usename = current_user and pid <> pg_backend_pid()
+            and application_name like %s
         """,
         [f"trendscript batch={batch_id} %"],
     )

@@ -25,7 +25,7 @@ from spark_jobs.failures import RangeFailure, to_failure
 from spark_jobs.letters import LETTERS, read_letters
 from spark_jobs.merge import merge_tables
 from spark_jobs.offsets import PositionMoved, TopicRecreated
-from spark_jobs.staging import check_whole, keep_rejects, stage_messages
+from spark_jobs.staging import READ_LETTERS, check_whole, keep_rejects, stage_messages
 from spark_jobs.statements import quote
 from spark_jobs.topic_state import read_topic_identity
 from spark_jobs.transaction import RangeTransaction
@@ -126,7 +126,13 @@ def _rehearse(task: RangeTask, readings: Iterable[tuple[OffsetRange, _Reader]]) 
     ):
         for wanted, read in readings:
             counts = _move_rows(transaction, task, wanted, read)
-            for stage in ("rejected_messages", "outcomes", LETTERS, *(table.stage for table in task.tables)):
+            for stage in (
+                "rejected_messages",
+                READ_LETTERS,
+                "outcomes",
+                LETTERS,
+                *(table.stage for table in task.tables),
+            ):
                 transaction.execute(f"drop table if exists pg_temp.{quote(stage)}")
             yield _outcome(wanted.partition, "rolled back", orjson.dumps(asdict(counts)).decode())
     if failed:

@@ -81,7 +81,7 @@ class ReplayExpired(NeedsAPerson):
         earliest, end = held
         holds = f"holds {earliest} to {end - 1} of it" if end > earliest else "holds nothing of it"
         mend = (
-            f"They may be in the lake: `trendscript replay {topic} --from-lake` reads there."
+            f"They may be in the lake: `trendscript replay {topic} --from 0 --from-lake` reads there."
             if planned is None
             else f"Batch {planned} was planned to replay them and can't be finished; "
             f'`trendscript replay {topic} --abandon --why "…"` gives it up, and --from-lake can read them in the lake.'

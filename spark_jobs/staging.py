@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_jobs.counts import CountsDisagree
@@ -19,8 +20,6 @@ from trendscript.errors import TryAgainLater
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    import pyarrow as pa
 
     from spark_jobs.batch import OffsetRange, RangeTask
     from spark_jobs.transaction import RangeTransaction
@@ -46,10 +45,19 @@ _COUNT_KEPT = """
 select count(*) from rejected_messages as r
 join pipeline.dead_letter as d on d.topic_id = $1 and d.partition = $2::integer and d."offset" = r.source_offset
 """
+_FIND_LETTERS = """
+select "offset" from pipeline.dead_letter
+where topic_id = $1 and partition = $2::integer and "offset" >= $3::bigint and "offset" < $4::bigint
+    and state in ('open', 'discarded')
+"""
+READ_LETTERS = "read_letters"
+"""The temporary table of letters whose message has come again."""
+
+_CREATE_READ_LETTERS = f"create temporary table {READ_LETTERS} (source_offset bigint) on commit drop"
 _CLOSE_ACCEPTED = """
 update pipeline.dead_letter as d set state = 'closed', closed_at = now(), closed_by_batch = $3::bigint
-where d.topic_id = $1 and d.partition = $2::integer and d."offset" >= $4::bigint and d."offset" < $5::bigint
-    and d.state in ('open', 'discarded')
+where d.topic_id = $1 and d.partition = $2::integer and d.state in ('open', 'discarded')
+    and exists (select from read_letters as l where l.source_offset = d."offset")
     and not exists (select from rejected_messages as r where r.source_offset = d."offset")
 """
 
@@ -91,10 +99,12 @@ def stage_messages(
     transaction.execute(_CREATE_REJECTS)
     for table in task.tables:
         transaction.execute(table.create_stage)
+    letters = _find_letters(transaction, task, wanted)
     enforcer = Enforcer(task.contract)
     staged = Staged(reached=wanted.from_offset)
     for batch in batches:
         staged.reached = max(staged.reached, _last_offset(batch, wanted) + 1)
+        _note_letters(transaction, letters, batch)
         enforced = enforcer.enforce(batch)
         for name, rows in enforced.rows.items():
             transaction.copy(f"stage_{name}", rows)
@@ -105,6 +115,26 @@ def stage_messages(
         staged.read += enforced.read
         staged.accepted += enforced.accepted
     return staged
+
+
+def _find_letters(transaction: RangeTransaction, task: RangeTask, wanted: OffsetRange) -> pa.Array:
+    """Offsets of the range that are in quarantine; a retry knows its own."""
+    transaction.execute(_CREATE_READ_LETTERS)
+    if task.batch.source == "quarantine":
+        return pa.array([], pa.int64())
+    span = (wanted.from_offset, wanted.until_offset)
+    found = transaction.execute(_FIND_LETTERS, task.batch.topic_id, wanted.partition, *span)
+    return pa.array([offset for (offset,) in found], pa.int64())
+
+
+def _note_letters(transaction: RangeTransaction, letters: pa.Array, batch: pa.RecordBatch) -> None:
+    """Remember which letters' messages are in the batch: one that did not come again was not accepted either."""
+    if not len(letters):
+        return
+    offsets = batch.column("offset").cast(pa.int64())
+    read = offsets.filter(pc.is_in(offsets, value_set=letters))
+    if len(read):
+        transaction.copy(READ_LETTERS, pa.RecordBatch.from_arrays([read], names=["source_offset"]))
 
 
 def _last_offset(batch: pa.RecordBatch, wanted: OffsetRange) -> int:
@@ -143,9 +173,7 @@ def keep_rejects(transaction: RangeTransaction, task: RangeTask, wanted: OffsetR
     if batch.source == "quarantine":
         close_retried(transaction, batch, wanted, staged.accepted)
     else:
-        transaction.execute(
-            _CLOSE_ACCEPTED, batch.topic_id, wanted.partition, batch.batch_id, wanted.from_offset, wanted.until_offset
-        )
+        transaction.execute(_CLOSE_ACCEPTED, batch.topic_id, wanted.partition, batch.batch_id)
     ((kept,),) = transaction.execute(_COUNT_KEPT, batch.topic_id, wanted.partition)
     if kept != staged.quarantined:
         raise CountsDisagree(f"{staged.quarantined} messages were rejected, and quarantine holds {kept} of them")

@@ -58,7 +58,7 @@ def to_subtitles(stored: Stored, wanted: Literal["srt", "vtt"]) -> str:
     subtitles = SSAFile()
     for segment in stored.segments:
         start = round(segment["start_seconds"] * _MILLISECONDS)
-        end = round(max(segment["end_seconds"], segment["start_seconds"]) * _MILLISECONDS)
+        end = max(round(segment["end_seconds"] * _MILLISECONDS), start + 1)  # players skip a cue without length
         text = _to_vtt(segment["text"]) if wanted == "vtt" else _to_srt(segment["text"])
         if text:
             subtitles.append(SSAEvent(start=start, end=end, text=text))

@@ -101,7 +101,7 @@ def read_transcript(dsn: str, wanted: Wanted) -> Stored:
             closing(connect(dsn, application_name="trendscript export")) as connection,
             connection.cursor(cursor_factory=RealDictCursor) as cursor,
         ):
-            cursor.execute("set transaction read only")
+            cursor.execute("set transaction isolation level repeatable read, read only")
             return _read(cursor, wanted)
     except (errors.UndefinedTable, errors.InvalidSchemaName) as error:
         raise DatabaseNotMigrated(pending(dsn)) from error

@@ -73,6 +73,25 @@ def test_a_replay_of_what_kafka_forgot_loses_nothing(source: str, stuck: bool) -
     assert (decided.gaps, decided.positions, decided.abandoned == planned) == ((), {}, stuck)
 
 
+@pytest.mark.parametrize("source", ["kafka", "lake"])
+def test_a_replay_behind_a_position_that_goes_back_is_given_up(source: str) -> None:
+    """Other messages will stand at those offsets; wherever the old ones are read, they must not meet in quarantine."""
+    planned = a_batch(OffsetRange(0, 0, 9), kind="replay", source=source)
+    decided = decide_gaps(a_state((0, 6)), {0: 9}, planned)
+    assert decided.positions == {0: 6}
+    assert decided.abandoned == planned
+
+
+def test_of_a_cluster_with_another_id_alone_expired_offsets_are_told_once() -> None:
+    """The topic is the same: two gaps that begin at one offset could not both be recorded."""
+    state = a_state((7, 9), (0, 9), identity=replace(CHARTS, cluster_id="renamed"))
+    decided = decide_takeover(CHARTS, state, {0: 4, 1: 3}, {0: 4, 1: 3}, None)
+    assert sorted((gap.partition, gap.from_offset, gap.fault) for gap in decided.gaps) == [
+        (0, 4, "OffsetsExpired"),
+        (1, 3, "ClusterChanged"),
+    ]
+
+
 def test_another_topic_begins_as_at_a_first_load() -> None:
     """Of the old one nobody knows where it ended; its batch is abandoned, but for one that doesn't read Kafka."""
     state = a_state((7, 9), (0, 2), identity=replace(CHARTS, topic_id="new"))

@@ -146,6 +146,20 @@ def test_a_dead_letter_that_is_accepted_later_is_closed_with_its_rows(planned: P
     assert query(planned.dsn, letters) == [(0, "closed", False), (1, "open", True)]
 
 
+def test_a_dead_letter_whose_message_does_not_come_again_stays_open(planned: Planned) -> None:
+    """A compacted topic has holes: what was not read was not accepted either."""
+    planned.load(a_raw_batch([b"{broken", b"{broken"]))
+    query(planned.dsn, "update pipeline.batch set state = 'committed', committed_at = now()")
+    identity = TopicIdentity(planned.task.contract.topic, "", planned.task.batch.topic_id)
+    again = replace(save_plan(planned.dsn, identity), kind="replay")
+
+    outcome = planned.load(a_raw_batch([to_bytes(a_chart_message("c" * 11))], first_offset=1), batch=again)
+
+    assert [status for _, status, _ in outcome] == ["committed"]
+    letters = 'select "offset", state from pipeline.dead_letter order by 1'
+    assert query(planned.dsn, letters) == [(0, "open"), (1, "closed")]
+
+
 def test_a_committed_range_is_left_as_it_is(planned: Planned) -> None:
     """A second attempt returns at once, whatever it is handed, and writes nothing."""
     planned.load(a_raw_batch(MESSAGES))

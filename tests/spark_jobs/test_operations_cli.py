@@ -76,6 +76,8 @@ def test_replay_refuses_what_makes_no_sense(
         ["accept-gap", "charts"],
         ["accept-gap", "charts", "--why", " "],
         ["replay", "charts", "--abandon"],
+        ["replay", "charts", "--abandon", "--why", " "],
+        ["replay", "charts", "--abandon", "--why", "because", "--dry-run"],
     ],
 )
 def test_decisions_need_their_reason_and_their_object(arguments: Sequence[str]) -> None:

@@ -84,12 +84,12 @@ def test_subrip_holds_nothing_that_players_take_for_markup(cursor: RealDictCurso
 
 
 def test_an_end_before_its_start_does_not_break_subtitles(cursor: RealDictCursor, database: str) -> None:
-    """Models do write such; empty segments are no cue."""
+    """Models do write such; players leave out a cue that does not end after it begins. Empty segments are no cue."""
     transcription_id = add_transcript(cursor, _VIDEO, ["one"])
     add_segment(cursor, transcription_id, 1, "two", start_seconds=9.0, end_seconds=8.0)
     add_segment(cursor, transcription_id, 2, "  ")
     read = pysubs2.SSAFile.from_string(_export(database, _VIDEO, "--format", "srt"))
-    assert [(cue.start, cue.end, cue.text) for cue in read] == [(0, 4500, "one"), (9000, 9000, "two")]
+    assert [(cue.start, cue.end, cue.text) for cue in read] == [(0, 4500, "one"), (9000, 9001, "two")]
 
 
 def test_text_has_a_sentence_a_line(cursor: RealDictCursor, database: str) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from trendscript.search.tongues import Sought
 
 SETTINGS = """
-    set transaction read only;
+    set transaction isolation level repeatable read, read only;
     set local jit = off; -- compiling takes longer than these statements do
     set local work_mem = '64MB'; -- keeps the place of each of 100,000 matches, not just their pages
 """
