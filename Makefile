@@ -61,7 +61,7 @@ clean: down ## Remove the environment and all that was built here; data and down
 $(INSTALLED): requirements.lock pyproject.toml
 	@if [ -z "$(PYTHON)" ]; then echo "Trendscript needs Python 3.11 or newer, and none was found. Install one, \
 	or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1; fi
-	@echo "Making the Python environment .venv; the first time this downloads about 900 MB."
+	@echo "Making the Python environment .venv; the first time this downloads about 1.2 GB."
 	@$(PYTHON) -m venv .venv
 	@awk '/^[a-z]/ { wanted = /^(setuptools|wheel)==/ } wanted' requirements.lock > .venv/build-tools.lock
 	@$(PIP) install --quiet --require-hashes --no-deps -r .venv/build-tools.lock
