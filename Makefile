@@ -9,6 +9,8 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 PIP := .venv/bin/python -m pip --disable-pip-version-check
 INSTALLED := .venv/.installed
 SPEECH_MODELS := .venv/speech-models
+# Test workers; each starts Kafka, PostgreSQL and Spark of its own, about 3 GB.
+WORKERS ?= 2
 
 .PHONY: help setup demo up down test test-real lint bench bench-speech bench-search dictionary clean
 
@@ -27,8 +29,8 @@ up: setup ## Start Kafka and PostgreSQL on this machine
 down: ## Stop what demo or up left running; the data stay
 	@if [ -x .venv/bin/trendscript ]; then .venv/bin/trendscript down; else echo "Nothing was set up here."; fi
 
-test: setup ## Run the tests; ARGS="-k words" picks some
-	@.venv/bin/python -m pytest $(ARGS)
+test: setup ## Run the tests; ARGS="-k words" picks some, WORKERS=1 goes easy on memory
+	@.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 test-real: setup ## Load real data and hold the tables against plain-Python counts; takes long, ARGS=--cut minutes
 	@.venv/bin/python -m pytest tests/real $(ARGS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,9 +30,19 @@ def read_topic(bootstrap_servers: str, topic: str, since: Mapping[int, int] | No
         return sorted(records, key=lambda record: (record.partition, record.offset))
 
 
-def _consumer(bootstrap_servers: str) -> Any:
+def skip_to_end(bootstrap_servers: str, topic: str, group: str) -> None:
+    """Let a new group begin behind all that others have published."""
+    with closing(_consumer(bootstrap_servers, group_id=group)) as consumer:
+        ends = _ends(consumer, topic)
+        consumer.commit({partition: OffsetAndMetadata(end, "", -1) for partition, end in ends.items()})
+
+
+def _consumer(bootstrap_servers: str, **settings: Any) -> Any:
     return KafkaConsumer(
-        bootstrap_servers=bootstrap_servers, enable_auto_commit=False, max_partition_fetch_bytes=16 * 1024 * 1024
+        bootstrap_servers=bootstrap_servers,
+        enable_auto_commit=False,
+        max_partition_fetch_bytes=16 * 1024 * 1024,
+        **settings,
     )
 
 

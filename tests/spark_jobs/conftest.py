@@ -14,6 +14,8 @@ from spark_jobs.job import LoadJob
 from spark_jobs.load import load_topic, rehearse_topic
 from spark_jobs.replay import Asked, rehearse_replay, replay_topic
 from spark_jobs.session import build_session
+from tests.builders import query
+from tests.series import DDL
 from tests.spark_jobs.quarantined import as_writer, under
 from trendscript.contracts import load_contract
 from trendscript.kafka import Message, publish
@@ -113,3 +115,10 @@ def loading(stack: Stack, spark: SparkSession, database: str, make_topic: MakeTo
         retry_seconds=0.1,
     )
     return Loading(contract, job, database)
+
+
+@pytest.fixture
+def series_database(empty_database: str) -> str:
+    """A database with the tables of the made-up contract."""
+    query(empty_database, DDL)
+    return empty_database
