@@ -9,6 +9,7 @@ import structlog
 
 from spark_jobs.counts import MessageCounts, TableCounts
 from spark_jobs.failures import LoadInterrupted
+from spark_jobs.fault_points import reach
 from spark_jobs.offsets import PositionMoved
 from spark_jobs.report import RangeOutcome, to_batch_report
 
@@ -29,6 +30,7 @@ def finish_batch(job: Job, batch: Batch, empty: list[OffsetRange], seconds: dict
 
     Raises LoadInterrupted when a range is still open.
     """
+    reach("before_finish")
     with job.timed(batch.topic, "finish", seconds), job.connected(f"finish {batch.topic}") as connection:
         with connection, connection.cursor() as cursor:
             for offset_range in empty:
@@ -36,6 +38,7 @@ def finish_batch(job: Job, batch: Batch, empty: list[OffsetRange], seconds: dict
             if not mark_committed(cursor, batch.batch_id):
                 raise LoadInterrupted(f"{batch.topic}: a range of batch {batch.batch_id} is not committed; load again.")
         outcomes = read_outcomes(connection, batch.batch_id)
+    reach("after_finish")
     report = to_batch_report(batch, outcomes, seconds)
     # The offsets between a retry's messages are none of its business.
     if report.messages.skipped and batch.source != "quarantine":

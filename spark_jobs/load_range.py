@@ -22,6 +22,7 @@ from spark_jobs.ceiling import check_ceiling
 from spark_jobs.connection import executor_dsn
 from spark_jobs.counts import MessageCounts, TableCounts
 from spark_jobs.failures import RangeFailure, to_failure
+from spark_jobs.fault_points import reach
 from spark_jobs.letters import LETTERS, read_letters
 from spark_jobs.merge import merge_tables
 from spark_jobs.offsets import PositionMoved, TopicRecreated
@@ -183,7 +184,9 @@ def _load_range(task: RangeTask, wanted: OffsetRange, read: _Reader) -> str:
         if task.batch.source == "kafka":
             _check_topic(task)
         _close_range(transaction, task, wanted, counts, attempt)
+        reach("before_commit", wanted.partition)
         transaction.commit()
+    reach("after_commit_before_ack", wanted.partition)
     return "committed"
 
 
@@ -196,6 +199,7 @@ def _move_rows(transaction: RangeTransaction, task: RangeTask, wanted: OffsetRan
     if task.batch.kind != "retry":
         check_ceiling(task.contract, staged.read, staged.reasons)
     check_whole(task, wanted, staged)
+    reach("after_copy", wanted.partition)
     copied = time.perf_counter()
     tables = transaction.retry_deadlocks(
         lambda: merge_tables(transaction, list(task.tables), wanted.partition, task.batch.batch_id)

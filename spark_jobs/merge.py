@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spark_jobs.counts import TableCounts
+from spark_jobs.fault_points import reach
 
 if TYPE_CHECKING:
     from spark_jobs.statements import TableStatements
@@ -33,6 +34,7 @@ def merge_tables(
 
 
 def _merge_table(transaction: RangeTransaction, table: TableStatements, partition: int, batch_id: int) -> TableCounts:
+    reach("in_merge", partition)
     transaction.execute(f"analyze {table.stage}")
     ((rows, distinct, unchanged, stale, inserted, updated, stubs),) = transaction.execute(
         table.merge, partition, batch_id

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from spark_jobs import ledger
 from spark_jobs.batch import Batch
+from spark_jobs.fault_points import reach
 from spark_jobs.offsets import (
     check_identity,
     check_positions,
@@ -55,7 +56,9 @@ def plan_batch(
         # Also when nothing waits: what expires between a first, empty load and the next one is then noticed.
         ledger.save_new_positions(cursor, state.identity, positions)
         ranges = plan_ranges(positions, _within(ends, positions), max_messages)
-        return ledger.save_plan(cursor, state.identity, contract, ranges) if ranges else None
+        batch = ledger.save_plan(cursor, state.identity, contract, ranges) if ranges else None
+        reach("in_plan")
+        return batch
 
 
 def rehearse_plan(connection: Connection, state: TopicState, max_messages: int) -> Batch | None:

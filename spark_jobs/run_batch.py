@@ -10,6 +10,7 @@ from pyspark.errors import AnalysisException, PySparkException, PythonException
 
 from spark_jobs.bronze import append_to_bronze
 from spark_jobs.failures import LoadInterrupted
+from spark_jobs.fault_points import reach
 from spark_jobs.finish import finish_batch
 from spark_jobs.lake import check_held_by_lake, count_messages, read_lake
 from spark_jobs.load_range import range_loader
@@ -48,7 +49,10 @@ def run_next_batch(job: LoadJob, contract: Contract, plan: Callable[[Connection]
             job.connected(f"plan {contract.topic}") as connection,
         ):
             batch = plan(connection)
-        return None if batch is None else _run(job, contract, batch, seconds)
+        if batch is None:
+            return None
+        reach("after_plan")
+        return _run(job, contract, batch, seconds)
 
     return job.persist(contract.topic, attempt)
 
@@ -71,6 +75,7 @@ def _load_from_kafka(job: LoadJob, contract: Contract, batch: Batch, seconds: di
     if job.lake is not None and batch.kind == "load":
         with job.timed(batch.topic, "bronze", seconds), _spark_failures(job, batch):
             append_to_bronze(messages, batch, job.lake)
+        reach("after_bronze")
     with job.timed(batch.topic, "load", seconds), _spark_failures(job, batch):
         if messages.rdd.getNumPartitions() != len(batch.ranges):
             raise RuntimeError(f"Spark made {messages.rdd.getNumPartitions()} tasks of {len(batch.ranges)} ranges")

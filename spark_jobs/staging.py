@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from spark_jobs.counts import CountsDisagree
 from spark_jobs.enforce import Enforcer
+from spark_jobs.fault_points import reach
 from spark_jobs.letters import close_retried
 from spark_jobs.topic_state import has_visible_message
 from trendscript.errors import TryAgainLater
@@ -114,6 +115,7 @@ def stage_messages(
             staged.reasons.update(enforced.rejects.column("reason").to_pylist())
         staged.read += enforced.read
         staged.accepted += enforced.accepted
+        reach("in_copy", wanted.partition)
     return staged
 
 
