@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
-import orjson
 import typer
 
 from spark_jobs import cli_dead_letters
 from spark_jobs.cli_accept_gap import accept_gap
-from spark_jobs.cli_job import MaxQuarantinePercent, allow_quarantine, build_job, find_contracts, run_each
+from spark_jobs.cli_job import MaxQuarantinePercent, allow_quarantine, build_job, find_contracts, run_each, show_reports
 from spark_jobs.cli_replay import replay
 from trendscript.exits import run_app
 from trendscript.logs import configure_logging
@@ -55,14 +54,7 @@ def load(
         max_quarantine_percent=max_quarantine_percent,
         quiet=as_json,
     )
-    if as_json:
-        typer.echo(orjson.dumps({"topics": [report.to_json() for report in reports]}, option=orjson.OPT_INDENT_2))
-    else:
-        from spark_jobs.display import print_reports
-
-        print_reports(reports, dry_run=dry_run)
-    if failure is not None:
-        raise failure
+    show_reports(reports, failure, as_json=as_json, dry_run=dry_run)
 
 
 def run(

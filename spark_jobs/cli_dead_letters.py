@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import orjson
 import typer
 
-from spark_jobs.cli_job import build_ledger_job, find_contracts, run_each, writer_dsn
+from spark_jobs.cli_job import build_ledger_job, find_contracts, run_each, show_reports, writer_dsn
 from trendscript.errors import UsageError
 from trendscript.settings import read_settings
 
@@ -74,14 +74,7 @@ def retry_dead_letters(
     Those that are refused again stay, with the reason of today. Needs neither Kafka nor Spark.
     """
     reports, failure = _retry(topic, reason, dry_run=dry_run, quiet=as_json)
-    if as_json:
-        typer.echo(orjson.dumps({"topics": [report.to_json() for report in reports]}, option=orjson.OPT_INDENT_2))
-    else:
-        from spark_jobs.display import print_reports
-
-        print_reports(reports, dry_run=dry_run)
-    if failure is not None:
-        raise failure
+    show_reports(reports, failure, as_json=as_json, dry_run=dry_run)
 
 
 def _retry(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
+import orjson
 import typer
 
 from trendscript.errors import TrendscriptError
@@ -129,3 +130,17 @@ def run_each(
             if not (busy_is_fine and isinstance(failure, TopicBusy) and not failure.stuck):
                 failures.append(failure)
     return reports, max(failures, key=lambda failure: failure.exit_code, default=None)
+
+
+def show_reports(
+    reports: list[TopicReport], failure: TrendscriptError | None = None, *, as_json: bool, dry_run: bool = False
+) -> None:
+    """Print what came of the topics, for a person or as one JSON document; then raise the failure, if there is one."""
+    if as_json:
+        typer.echo(orjson.dumps({"topics": [report.to_json() for report in reports]}, option=orjson.OPT_INDENT_2))
+    else:
+        from spark_jobs.display import print_reports
+
+        print_reports(reports, dry_run=dry_run)
+    if failure is not None:
+        raise failure

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import orjson
 import typer
 
-from spark_jobs.cli_job import MaxQuarantinePercent, allow_quarantine, build_job, writer_dsn
+from spark_jobs.cli_job import MaxQuarantinePercent, allow_quarantine, build_job, show_reports, writer_dsn
 from trendscript.errors import UsageError
 from trendscript.settings import read_settings
 
@@ -65,12 +65,7 @@ def replay(  # noqa: PLR0913, PLR0917  (each is an option)
         asked = with_changes(asked, source="lake")
     contract = allow_quarantine(load_contract(topic), max_quarantine_percent)
     report = run_replay(contract, asked, dry_run=dry_run, quiet=as_json)
-    if as_json:
-        typer.echo(orjson.dumps({"topics": [report.to_json()]}, option=orjson.OPT_INDENT_2))
-    else:
-        from spark_jobs.display import print_reports
-
-        print_reports([report], dry_run=dry_run)
+    show_reports([report], as_json=as_json, dry_run=dry_run)
 
 
 def to_asked(from_offset: int | None, to_offset: int | None, partitions: list[int], since: str | None) -> Asked:
