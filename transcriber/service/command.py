@@ -3,52 +3,24 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
-from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
+from contextlib import ExitStack
+from typing import NoReturn
 
 import orjson
 import structlog
 import typer
 
-from transcriber.service.metrics import serve_metrics
+from transcriber.service.metrics import StatusCollector
 from transcriber.service.progress import ProgressDisplay
 from transcriber.service.serve import open_service, plan_run
 from transcriber.service.status import Status, Tally
 from trendscript.errors import TrendscriptError
+from trendscript.metrics_server import serve_metrics
 from trendscript.settings import read_settings
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from trendscript.stopping import INTERRUPTED, StopSignals
 
 _log = structlog.get_logger(__name__)
-
-_INTERRUPTED = 130
-
-
-class StopSignals:
-    """SIGTERM and Ctrl-C set `stop`, the first time; a second one ends the process as it always does."""
-
-    def __init__(self) -> None:
-        self.stop = threading.Event()
-        self.interrupted = False
-
-    @contextmanager
-    def caught(self) -> Iterator[None]:
-        """Catch them for the block."""
-        before = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _note(self, number: int, _frame: Any) -> None:
-        self.interrupted = number == signal.SIGINT
-        self.stop.set()
-        signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.default_int_handler)
 
 
 def run_transcribe(
@@ -66,7 +38,8 @@ def run_transcribe(
     abandoned = False
     with signals.caught(), ExitStack() as opened:
         if metrics_port is not None:
-            port = opened.enter_context(serve_metrics(status, host=metrics_host, port=metrics_port))
+            served = serve_metrics(StatusCollector(status), status.health, host=metrics_host, port=metrics_port)
+            port = opened.enter_context(served)
             _log.info("metrics_served", host=metrics_host, port=port)
         display = opened.enter_context(ProgressDisplay())
         run = plan_run(settings, follow=follow)
@@ -82,7 +55,7 @@ def run_transcribe(
     if failure is not None:
         raise failure
     if signals.interrupted:
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
 
 
 def print_report(tally: Tally, *, as_json: bool) -> None:
@@ -109,5 +82,5 @@ def _end_now(failure: TrendscriptError | None, *, interrupted: bool) -> NoReturn
         typer.echo(f"trendscript: {failure}", err=True)
     sys.stdout.flush()
     sys.stderr.flush()
-    code = failure.exit_code if failure is not None else _INTERRUPTED if interrupted else 0
+    code = failure.exit_code if failure is not None else INTERRUPTED if interrupted else 0
     os._exit(code)

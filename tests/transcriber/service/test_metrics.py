@@ -6,7 +6,7 @@ import socket
 import time
 import urllib.error
 import urllib.request
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
@@ -15,9 +15,17 @@ from rich.console import Console
 
 from transcriber.faults import PassingFault
 from transcriber.service.done import Answer
-from transcriber.service.metrics import MetricsPortTaken, serve_metrics
+from transcriber.service.metrics import StatusCollector
 from transcriber.service.progress import ProgressDisplay, to_line
 from transcriber.service.status import Status
+from trendscript.metrics_server import MetricsPortTaken, serve_metrics
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+
+def _served(status: Status, port: int = 0) -> AbstractContextManager[int]:
+    return serve_metrics(StatusCollector(status), status.health, host="127.0.0.1", port=port)
 
 
 def _get(port: int, path: str) -> tuple[int, bytes]:
@@ -50,7 +58,7 @@ def test_every_outcome_is_counted_by_its_reason() -> None:
     status.note_answer(Answer("failed", reason="private"))
     status.note_answer(Answer("failed", reason="private"))
     status.note_pause(PassingFault("A wall."))
-    with serve_metrics(status, host="127.0.0.1", port=0) as port:
+    with _served(status) as port:
         samples = _samples(port)
     assert samples["requests_total", ("transcribed", "")] == 1
     assert samples["requests_total", ("failed", "private")] == 2
@@ -66,7 +74,7 @@ def test_every_outcome_is_counted_by_its_reason() -> None:
 def test_health_follows_the_state() -> None:
     """503 until the group is polled, 200 at work, 503 with the reason while it is paused, 200 when that is mended."""
     status = Status()
-    with serve_metrics(status, host="127.0.0.1", port=0) as port:
+    with _served(status) as port:
         assert _health(port)[0] == 503
         status.note_poll({0: 1})
         assert _health(port) == (200, _health(port)[1] | {"state": "working", "waiting": 1, "reason": None})
@@ -87,7 +95,7 @@ def test_a_port_that_is_taken_is_said() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(MetricsPortTaken, match=str(port)), serve_metrics(Status(), host="127.0.0.1", port=port):
+        with pytest.raises(MetricsPortTaken, match=str(port)), _served(Status(), port):
             pass
 
 
