@@ -9,8 +9,8 @@ import io
 import json
 import threading
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Self
+from http.server import BaseHTTPRequestHandler
+from typing import TYPE_CHECKING
 
 import av
 import numpy as np
@@ -30,6 +30,7 @@ from tests.transcriber.backends.loopback_dialects import (
     too_large,
     wrong_key,
 )
+from tests.transcriber.loopback_server import LoopbackServer, QuietHandler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,7 +77,7 @@ def hear_fixed(samples: npt.NDArray[np.float32]) -> list[Sentence]:
     return [Sentence(0.0, middle, "Good morning, all."), Sentence(middle, round(seconds, 2), "Here is the news.")]
 
 
-class LoopbackSpeechApi:
+class LoopbackSpeechApi(LoopbackServer):
     """A context manager that serves a dialect at `base_url` until it ends.
 
     `faults` are what the next requests meet, one each; then the rest is answered as the dialect does. `max_body` is
@@ -100,23 +101,18 @@ class LoopbackSpeechApi:
         self.requests: list[SpeechRequest] = []
         self.ended = threading.Event()
         self._lock = threading.Lock()
-        self._server = _Server(self)
+        super().__init__(_Handler)
 
     @property
     def base_url(self) -> str:
         """The value for OPENAI_BASE_URL."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
-        return self
+        return f"http://127.0.0.1:{self.port}/v1"
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.ended.set()
-        self._server.shutdown()
-        self._server.server_close()
+        super().__exit__(kind, error, traceback)
 
     def answer(self, request: SpeechRequest, samples: npt.NDArray[np.float32], body_bytes: int) -> Fault:
         """Record a request and decide what it meets."""
@@ -133,25 +129,10 @@ class LoopbackSpeechApi:
         return refusal(self.dialect, request) or answer(self.dialect, request, self.hear(samples))
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self, api: LoopbackSpeechApi) -> None:
-        self.api = api
-        super().__init__(("127.0.0.1", 0), _Handler)
-
-    def handle_error(self, *_: object) -> None:
-        """Say nothing: a client that gave up has closed its end."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    server: _Server
-
+class _Handler(QuietHandler[LoopbackSpeechApi], BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """List the models."""
-        dialect = self.server.api.dialect
+        dialect = self.server.owner.dialect
         if self.path != "/v1/models" or not dialect.has_models:
             self._send(error_answer(404, "Not found"))
             return
@@ -184,14 +165,14 @@ class _Handler(BaseHTTPRequestHandler):
             codec=codec,
             seconds=None if codec is None else len(samples) / _HEARD_RATE,
         )
-        self._meet(self.server.api.answer(request, samples, len(body)))
+        self._meet(self.server.owner.answer(request, samples, len(body)))
 
     def _meet(self, fault: Fault) -> None:
         if isinstance(fault, SpeechAnswer):
             self._send(fault)
             return
         if isinstance(fault, Hanging):
-            self.server.api.ended.wait(60)
+            self.server.owner.ended.wait(60)
         elif isinstance(fault, CutOff):
             self._send(SpeechAnswer(200, b'{"text": "Go', headers={"Content-Length": "1000"}))
         self.close_connection = True
@@ -204,9 +185,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(given.body)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing: `LoopbackSpeechApi.requests` has it all."""
 
 
 def decode(content: bytes) -> tuple[str | None, npt.NDArray[np.float32]]:

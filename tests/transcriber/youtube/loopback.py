@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import http.client
 import json
-import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 from urllib.request import HTTPSHandler, Request
 
 from requests.adapters import HTTPAdapter
 
+from tests.transcriber.loopback_server import LoopbackServer, QuietHandler
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
     from requests import PreparedRequest, Response
 
@@ -71,7 +71,7 @@ def as_json(value: Any) -> Reply:
     return Reply(json.dumps(value).encode(), headers={"Content-Type": "application/json"})
 
 
-class LoopbackYouTube:
+class LoopbackYouTube(LoopbackServer):
     """Serves until it ends. Each route is a function that a test may replace; `asked` has all requests in order."""
 
     def __init__(self) -> None:
@@ -86,22 +86,7 @@ class LoopbackYouTube:
             "media": self.media,
             "timedtext": self.timedtext,
         }
-        self._server = _Server(self)
-
-    @property
-    def port(self) -> int:
-        """Where it listens."""
-        return int(self._server.server_address[1])
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(_Handler)
 
     def count(self, route: str) -> int:
         """How often a route was asked for."""
@@ -135,20 +120,7 @@ class LoopbackYouTube:
         return LoopbackAdapter(self.port)
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def __init__(self, youtube: LoopbackYouTube) -> None:
-        self.youtube = youtube
-        super().__init__(("127.0.0.1", 0), _Handler)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    server: _Server
-
+class _Handler(QuietHandler[LoopbackYouTube], BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer(None)
 
@@ -163,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
         names = {"/youtubei/v1/player": "player", "/watch": "watch", "/api/timedtext": "timedtext"}
         route = names.get(parts.path, "media")
         asked = Asked(route, self.headers["Host"], parts.path, dict(parse_qsl(parts.query)), body)
-        youtube = self.server.youtube
+        youtube = self.server.owner
         youtube.asked.append(asked)
         self._send(youtube.routes[route](asked))
 
@@ -190,9 +162,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(bytes([byte]))
             self.wfile.flush()
             time.sleep(reply.pause_per_byte)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing: `LoopbackYouTube.asked` has it all."""
 
 
 class ToLoopback(HTTPSHandler):
