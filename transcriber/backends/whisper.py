@@ -75,7 +75,7 @@ def open_local_backend(
 
     `model` is a folder, `tiny.en`, which is packaged, or a name that faster-whisper fetches from its hub and keeps.
     `compute_type` "default" is int8 on a CPU and float16 on a GPU. Raises OperatorNeeded where that can't be had,
-    ServerGone or PassingFault where it can't be fetched for now.
+    ServerGone where the hub can't be reached, PassingFault where its files can't be kept.
     """
     folder = _find_folder(model)
     check_model_folder(folder)
