@@ -75,13 +75,18 @@ def read_checksums() -> dict[str, str]:
 
 def check_jars(folder: Path, expected: dict[str, str]) -> None:
     """Compare every file below `folder` with the checksums; raise JarsAltered naming those that differ."""
-    found = {str(path.relative_to(folder)): _sha256(path) for path in folder.glob("*/*.jar")}
-    wrong = sorted(path for path in found.keys() | expected.keys() if found.get(path) != expected.get(path))
+    wrong = find_wrong_jars(folder, expected)
     if wrong:
         raise JarsAltered(
             f"These downloaded jars are missing or differ from jars.sha256: {', '.join(wrong)}. Nothing was installed. "
             "Try again; if it stays so, somebody between here and the Maven repository alters what it sends."
         )
+
+
+def find_wrong_jars(folder: Path, expected: dict[str, str]) -> list[str]:
+    """Name the jars below `folder` that are missing, are not in the list, or have another checksum."""
+    found = {str(path.relative_to(folder)): _sha256(path) for path in folder.glob("*/*.jar")}
+    return sorted(path for path in found.keys() | expected.keys() if found.get(path) != expected.get(path))
 
 
 def _is_complete(folder: Path, expected: dict[str, str]) -> bool:

