@@ -1,12 +1,12 @@
-"""What a person sees of a load: a line a step while it runs, a table at the end; plain text in a pipe."""
+"""What a person sees of a load: the step that runs, a table at the end; plain text in a pipe, events in a log."""
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Self
 
+import structlog
 from rich import box
 from rich.console import Console
 from rich.table import Column, Table
@@ -14,7 +14,9 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from spark_jobs.dead_letters import DeadLetter
-    from spark_jobs.report import TopicReport
+    from spark_jobs.report import TopicReport, TopicTotals
+
+_log = structlog.get_logger(__name__)
 
 _PREVIEW = 60
 _PIPE_WIDTH = 200
@@ -24,11 +26,14 @@ _LAYOUT = "\n\t"  # what may stay as it is in text that is shown whole
 
 
 class Progress:
-    """Says each step on standard error as it begins: in place on a terminal, a line each elsewhere."""
+    """Says each step on standard error as it begins: in place on a terminal, as an event elsewhere.
+
+    `quiet` keeps the events for whoever asks for all by LOG_LEVEL=DEBUG.
+    """
 
     def __init__(self, *, quiet: bool) -> None:
         self._console = Console(stderr=True)
-        self._quiet = quiet and not sys.stderr.isatty()
+        self._tell = _log.debug if quiet else _log.info
         self._started = time.perf_counter()
         self._status = self._console.status("")
 
@@ -42,39 +47,44 @@ class Progress:
 
     def step(self, topic: str, text: str) -> None:
         """A step of a topic begins."""
-        line = f"{time.perf_counter() - self._started:5.1f} s  {topic}{': ' if topic else ''}{text}"
         if self._console.is_terminal:
-            self._status.update(Text(line))
-        elif not self._quiet:
-            self._console.print(Text(line), soft_wrap=True)
+            elapsed = time.perf_counter() - self._started
+            self._status.update(Text(f"{elapsed:5.1f} s  {topic}{': ' if topic else ''}{text}"))
+        else:
+            self._tell("step", step=text, **({"topic": topic} if topic else {}))
 
 
 def print_reports(reports: list[TopicReport], *, dry_run: bool) -> None:
     """A line a topic and a row a table: what became of every message and row."""
-    console = _console()
-    for report in reports:
-        console.print(Text(_sentence(report, "would be " if dry_run else "")), soft_wrap=True)
-    rows = [(name, asdict(counts)) for report in reports for name, counts in report.tables.items()]
+    print_totals([report.totals for report in reports], dry_run=dry_run)
+
+
+def print_totals(totals: list[TopicTotals], *, dry_run: bool = False) -> None:
+    """The same of topics whose batches aren't kept."""
+    console = a_console()
+    for topic in totals:
+        console.print(Text(_sentence(topic, "would be " if dry_run else "")), soft_wrap=True)
+    rows = [(name, asdict(counts)) for topic in totals for name, counts in topic.tables.items()]
     if rows:
         console.print(_count_table(rows))
-    if any(report.messages.quarantined for report in reports) and not dry_run:
+    if any(topic.messages.quarantined for topic in totals) and not dry_run:
         console.print("`trendscript dead-letters list` shows what was quarantined and why.")
 
 
-def _console() -> Console:
+def a_console() -> Console:
     """Standard output; wide enough in a pipe that nothing is cut or wrapped."""
     console = Console()
     return console if console.is_terminal else Console(width=_PIPE_WIDTH)
 
 
-def _sentence(report: TopicReport, would: str) -> str:
-    counts, batches = report.messages, len(report.batches)
-    if report.note:
-        return report.note
+def _sentence(totals: TopicTotals, would: str) -> str:
+    counts, batches = totals.messages, totals.batches
+    if totals.note:
+        return totals.note
     if not batches:
-        return f"{report.topic}: nothing new"
+        return f"{totals.topic}: nothing new"
     return (
-        f"{report.topic}: {counts.read:,} messages read, {counts.accepted:,} {would}accepted, "
+        f"{totals.topic}: {counts.read:,} messages read, {counts.accepted:,} {would}accepted, "
         f"{counts.quarantined:,} {would}quarantined, in {batches:,} {'batch' if batches == 1 else 'batches'}"
     )
 
@@ -82,23 +92,24 @@ def _sentence(report: TopicReport, would: str) -> str:
 def _count_table(rows: list[tuple[str, dict[str, int]]]) -> Table:
     """Counts by table; outcomes that only some tables have are shown when there are any."""
     shown = [name for name in _COUNTS if name not in _RARE or any(counts[name] for _, counts in rows)]
-    table = _plain_table("table", *(Column(name, justify="right", no_wrap=True) for name in shown))
+    table = plain_table("table", *(Column(name, justify="right", no_wrap=True) for name in shown))
     for name, counts in rows:
         table.add_row(name, *(f"{counts[column]:,}" for column in shown))
     return table
 
 
-def _plain_table(first: str, *columns: Column) -> Table:
+def plain_table(first: str, *columns: Column) -> Table:
+    """A table without lines between its rows, its first column never wrapped."""
     return Table(Column(first, no_wrap=True), *columns, box=box.SIMPLE, pad_edge=False)
 
 
 def print_dead_letters(total: int, letters: list[DeadLetter]) -> None:
     """A row a message, and how many there are in all."""
-    console = _console()
+    console = a_console()
     if not letters:
         console.print("Nothing is in quarantine.")
         return
-    table = _plain_table("id", *(Column(name) for name in ("reason", "state", "since (UTC)", "begins with")))
+    table = plain_table("id", *(Column(name) for name in ("reason", "state", "since (UTC)", "begins with")))
     for letter in letters:
         since = letter.first_seen_at.strftime("%Y-%m-%d %H:%M:%S")
         table.add_row(
@@ -116,7 +127,7 @@ def _preview(letter: DeadLetter) -> str:
 
 def print_dead_letter(letter: DeadLetter) -> None:
     """Everything about one message; what isn't text, or would act on the terminal, is shown escaped."""
-    console = _console()
+    console = a_console()
     for name, shown in letter.to_json().items():
         if name not in ("value", "key", "key_base64", "value_base64"):
             console.print(Text(f"{name:18} {_escape(str(shown), but=_LAYOUT)}"), soft_wrap=True)

@@ -55,6 +55,16 @@ class LoadInterrupted(TryAgainLater):
     """Raised when a passing fault outlasted every attempt; the batch stays planned and the next load resumes it."""
 
 
+class SparkDied(TryAgainLater):
+    """Raised when the Java side of Spark is gone; a process can't start another, so the next one goes on."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Spark has ended under this process: its Java side was killed, or ran out of memory. "
+            "What was committed is kept; run it again. Its last words are in logs/spark.log under the home folder."
+        )
+
+
 def to_failure(error: Exception) -> RangeFailure | None:
     """The failure behind an exception of a range's transaction; None for a bug, which is to be raised."""
     if isinstance(error, Error):

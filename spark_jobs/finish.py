@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import structlog
 
 from spark_jobs.counts import MessageCounts, TableCounts
@@ -35,11 +36,20 @@ def finish_batch(job: Job, batch: Batch, empty: list[OffsetRange], seconds: dict
         with connection, connection.cursor() as cursor:
             for offset_range in empty:
                 close_empty_range(cursor, batch, offset_range)
-            if not mark_committed(cursor, batch.batch_id):
+            if not mark_committed(cursor, batch.batch_id, seconds):
                 raise LoadInterrupted(f"{batch.topic}: a range of batch {batch.batch_id} is not committed; load again.")
         outcomes = read_outcomes(connection, batch.batch_id)
     reach("after_finish")
     report = to_batch_report(batch, outcomes, seconds)
+    _log.info(
+        "batch_committed",
+        topic=batch.topic,
+        batch_id=batch.batch_id,
+        kind=batch.kind,
+        **asdict(report.messages),
+        rows=sum(counts.rows for counts in report.tables.values()),
+        seconds=seconds,
+    )
     # The offsets between a retry's messages are none of its business.
     if report.messages.skipped and batch.source != "quarantine":
         _log.warning("offsets_without_message", topic=batch.topic, batch_id=batch.batch_id, **asdict(report.messages))
@@ -95,16 +105,19 @@ def _move_position(cursor: Cursor, batch: Batch, passed: OffsetRange) -> None:
         raise PositionMoved(batch.topic, passed.partition, passed.from_offset)
 
 
-def mark_committed(cursor: Cursor, batch_id: int) -> bool:
-    """Set the batch committed, if all its ranges are; whether it is now. The caller commits."""
+def mark_committed(cursor: Cursor, batch_id: int, seconds: dict[str, float] | None = None) -> bool:
+    """Set the batch committed, if all its ranges are; whether it is now. The caller commits.
+
+    `seconds` are those of the steps before, kept with the batch.
+    """
     cursor.execute(
         """
-        update pipeline.batch set state = 'committed', committed_at = now()
+        update pipeline.batch set state = 'committed', committed_at = now(), seconds = %s::jsonb
         where batch_id = %s and state <> 'abandoned'
             and not exists (
                 select from pipeline.batch_range as r where r.batch_id = batch.batch_id and r.committed_at is null
             )
         """,
-        [batch_id],
+        [None if seconds is None else orjson.dumps(seconds).decode(), batch_id],
     )
     return bool(cursor.rowcount)

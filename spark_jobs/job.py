@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
-from spark_jobs.failures import database_failures
+from spark_jobs.failures import SparkDied, database_failures
 from spark_jobs.topic_state import read_topic_state
 from trendscript.errors import ServerUnreachable, TryAgainLater
 from trendscript.postgres import connect
@@ -25,20 +25,23 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
-_ATTEMPTS = 4
-
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What any work on the ledger needs; `on_step` hears of each step, with its topic, as it begins."""
+    """What any work on the ledger needs; `on_step` hears of each step, with its topic, as it begins.
+
+    What failed by a passing fault is tried `attempts` times in all, `retry_seconds` after the first and twice as long
+    after each that follows.
+    """
 
     dsn: str
     bootstrap_servers: str
     client_properties: Path | None
     max_messages: int
     on_step: Callable[[str, str], None] = field(default=lambda _topic, _step: None)
+    attempts: int = 4
     retry_seconds: float = 1.0
 
     def topic_state(self, topic: str) -> TopicState:
@@ -66,9 +69,11 @@ class Job:
 
     def persist(self, topic: str, attempt: Callable[[], T]) -> T:
         """Try again a few times what failed by a passing fault, waiting longer each time."""
-        for number in range(1, _ATTEMPTS):
+        for number in range(1, self.attempts):
             try:
                 return attempt()
+            except SparkDied:
+                raise
             except (TryAgainLater, ServerUnreachable) as failure:
                 _log.warning("batch_interrupted", topic=topic, attempt=number, cause=str(failure))
                 time.sleep(self.retry_seconds * 2 ** (number - 1))

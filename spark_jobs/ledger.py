@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from spark_jobs.batch import Batch, OffsetRange
 from spark_jobs.topic_state import TopicIdentity
 from trendscript import __version__
+from trendscript.logs import run_id
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor  # noqa: N812  (psycopg2 spells its classes small)
@@ -120,9 +121,9 @@ def save_plan(  # noqa: PLR0913  (what a batch is)
         """
         insert into pipeline.batch (
             batch_id, topic, topic_id, cluster_id, kind, source, letter_reason, state,
-            contract_version, code_version, requested_by
+            contract_version, code_version, requested_by, run_id
         )
-        values (%s, %s, %s, %s, %s, %s, %s, 'planned', %s, %s, %s)
+        values (%s, %s, %s, %s, %s, %s, %s, 'planned', %s, %s, %s, %s)
         """,
         [
             batch_id,
@@ -135,6 +136,7 @@ def save_plan(  # noqa: PLR0913  (what a batch is)
             contract.version,
             __version__,
             requester(),
+            run_id(),
         ],
     )
     cursor.executemany(

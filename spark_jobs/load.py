@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 __all__ = ["LoadJob", "load_topic", "rehearse_topic"]
 
 
-def load_topic(job: LoadJob, contract: Contract) -> TopicReport:
+def load_topic(job: LoadJob, contract: Contract, *, most_batches: int | None = None) -> TopicReport:
     """Load what waits in a topic, batch by batch, up to the end offsets seen at the start.
 
-    When this returns, every message up to there is in its tables or in `pipeline.dead_letter`.
-    Raises TopicBusy, LeaseLost, LoadInterrupted (try again) or what `plan_batch` refuses (a person decides).
+    When this returns, every message up to there is in its tables or in `pipeline.dead_letter`, unless `most_batches`
+    ended it before. Raises TopicBusy, LeaseLost, LoadInterrupted, SparkDied (try again) or what `plan_batch` refuses
+    (a person decides).
     """
     batches: list[BatchReport] = []
     with database_failures(contract.topic), take_lease(job.dsn, contract.topic) as lease:
@@ -38,7 +39,7 @@ def load_topic(job: LoadJob, contract: Contract) -> TopicReport:
         def plan(connection: Connection) -> Batch | None:
             return plan_batch(connection, contract, lambda: job.topic_state(contract.topic), ends, job.max_messages)
 
-        while True:
+        while most_batches is None or len(batches) < most_batches:
             lease.check()
             report = run_next_batch(job, contract, plan)
             if report is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -57,12 +57,38 @@ class TopicReport:
     @property
     def messages(self) -> MessageCounts:
         """Counts over all batches."""
-        return sum((batch.messages for batch in self.batches), MessageCounts())
+        return self.totals.messages
 
     @property
     def tables(self) -> dict[str, TableCounts]:
         """Counts by table over all batches."""
-        return _sum_tables(batch.tables for batch in self.batches)
+        return self.totals.tables
+
+    @property
+    def totals(self) -> TopicTotals:
+        """What is left of it without the single batches."""
+        return TopicTotals(self.topic, note=self.note).plus(self.batches)
+
+
+@dataclass(frozen=True, slots=True)
+class TopicTotals:
+    """What became of a topic's messages and rows over any number of batches."""
+
+    topic: str
+    batches: int = 0
+    messages: MessageCounts = field(default_factory=MessageCounts)
+    tables: dict[str, TableCounts] = field(default_factory=dict)
+    note: str = ""
+
+    def plus(self, batches: Iterable[BatchReport]) -> TopicTotals:
+        """These and the batches."""
+        found = list(batches)
+        return replace(
+            self,
+            batches=self.batches + len(found),
+            messages=sum((batch.messages for batch in found), self.messages),
+            tables=_sum_tables([self.tables, *(batch.tables for batch in found)]),
+        )
 
 
 def to_batch_report(batch: Batch, outcomes: list[RangeOutcome], seconds: dict[str, float]) -> BatchReport:

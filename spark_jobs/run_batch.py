@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import structlog
 from py4j.protocol import Py4JError
 from pyspark.errors import AnalysisException, PySparkException, PythonException
 
@@ -20,6 +21,7 @@ from spark_jobs.offsets import TopicRecreated, check_readable
 from spark_jobs.ranges import check_outcomes, to_range_task
 from spark_jobs.report import TopicReport, to_rehearsal_report
 from spark_jobs.retry import rehearse_letters, run_retry
+from spark_jobs.session import check_alive
 from spark_jobs.topic_state import TopicIdentity
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from spark_jobs.report import BatchReport
     from trendscript.contracts.model import Contract
 
+_log = structlog.get_logger(__name__)
+
 _OUTCOME_COLUMNS = "partition int, status string, details string"
 
 
@@ -43,6 +47,7 @@ def run_next_batch(job: LoadJob, contract: Contract, plan: Callable[[Connection]
     """
 
     def attempt() -> BatchReport | None:
+        check_alive(job.spark)
         seconds: dict[str, float] = {}
         with (
             job.timed(contract.topic, "plan", seconds),
@@ -52,9 +57,22 @@ def run_next_batch(job: LoadJob, contract: Contract, plan: Callable[[Connection]
         if batch is None:
             return None
         reach("after_plan")
-        return _run(job, contract, batch, seconds)
+        _log.info("batch_planned", topic=batch.topic, **_to_event(batch))
+        with structlog.contextvars.bound_contextvars(topic=batch.topic, batch_id=batch.batch_id):
+            return _run(job, contract, batch, seconds)
 
     return job.persist(contract.topic, attempt)
+
+
+def _to_event(batch: Batch) -> dict[str, Any]:
+    return {
+        "batch_id": batch.batch_id,
+        "kind": batch.kind,
+        "source": batch.source,
+        "resumed": batch.resumed,
+        "ranges": len(batch.ranges),
+        "offsets": sum(found.offsets for found in batch.ranges),
+    }
 
 
 def _run(job: LoadJob, contract: Contract, batch: Batch, seconds: dict[str, float]) -> BatchReport:
@@ -134,6 +152,7 @@ def _spark_failures(job: LoadJob, batch: Batch) -> Iterator[None]:
     except (PythonException, AnalysisException):
         raise  # neither passes by itself
     except (PySparkException, Py4JError) as error:  # what PySpark can't classify stays Py4J's
+        check_alive(job.spark)
         text = f"Spark's job failed ({str(error).strip().splitlines()[0]}); the batch stays planned."
         if batch.source == "lake":
             raise LoadInterrupted(f"{batch.topic}: {text}") from error

@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
+from spark_jobs.failures import SparkDied
 from trendscript.local.jars import spark_jars
 from trendscript.local.java import java_home
 
@@ -28,6 +30,11 @@ _OPTIONS = {
     "spark.sql.execution.arrow.maxBytesPerBatch": str(64 * 1024 * 1024),
     "spark.sql.redaction.options.regex": "(?i)url|secret|password|jaas|token|key",
     "spark.ui.enabled": "false",
+    # Kept for a page that nobody is shown; a process that goes on for weeks has no use for the last thousand.
+    "spark.ui.retainedJobs": "20",
+    "spark.ui.retainedStages": "20",
+    "spark.ui.retainedTasks": "200",
+    "spark.sql.ui.retainedExecutions": "20",
     "spark.ui.showConsoleProgress": "false",
 }
 
@@ -48,6 +55,14 @@ def build_session(
     builder = _launched_here(builder, master, on_progress)
     with _standard_error_into(log_file):
         return builder.getOrCreate()
+
+
+def check_alive(spark: SparkSession) -> None:
+    """Raises SparkDied when the session's Java side doesn't answer, or has been stopped."""
+    try:
+        _ = spark.sparkContext.defaultParallelism
+    except (Py4JError, OSError) as error:
+        raise SparkDied from error
 
 
 def _launched_here(
