@@ -20,4 +20,9 @@ from pipeline_writer;
 
 grant delete on all tables in schema processed to pipeline_janitor;
 revoke delete on table processed.metric_epoch from pipeline_janitor;
-grant delete on table pipeline.dead_letter to pipeline_janitor;
+grant delete on table pipeline.dead_letter, pipeline.api_usage to pipeline_janitor;
+-- What others point at is emptied instead of deleted.
+grant update on table processed.video, processed.channel to pipeline_janitor;
+-- Deletions are written down by who deletes, and by nobody else.
+revoke insert, update on table pipeline.purge from pipeline_writer;
+grant insert, update on table pipeline.purge to pipeline_janitor;
