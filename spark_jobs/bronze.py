@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F  # noqa: N812  (the name every PySpark reader knows)
 
 if TYPE_CHECKING:
+    from psycopg2.extensions import cursor as Cursor  # noqa: N812  (psycopg2 spells its classes small)
     from pyspark.sql import DataFrame
 
     from spark_jobs.batch import Batch
@@ -39,3 +40,8 @@ def append_to_bronze(messages: DataFrame, batch: Batch, lake: str) -> None:
         .option("txnVersion", str(batch.batch_id))
         .save(bronze_path(lake, batch.topic))
     )
+
+
+def note_in_lake(cursor: Cursor, batch_id: int) -> None:
+    """Write down that bronze holds the whole batch, so that a message it lacks is missed. The caller commits."""
+    cursor.execute("update pipeline.batch set in_lake = true where batch_id = %s", [batch_id])

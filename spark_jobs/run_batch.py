@@ -9,7 +9,7 @@ import structlog
 from py4j.protocol import Py4JError
 from pyspark.errors import AnalysisException, PySparkException, PythonException
 
-from spark_jobs.bronze import append_to_bronze
+from spark_jobs.bronze import append_to_bronze, note_in_lake
 from spark_jobs.failures import LoadInterrupted
 from spark_jobs.fault_points import reach
 from spark_jobs.finish import finish_batch
@@ -93,6 +93,8 @@ def _load_from_kafka(job: LoadJob, contract: Contract, batch: Batch, seconds: di
     if job.lake is not None and batch.kind == "load":
         with job.timed(batch.topic, "bronze", seconds), _spark_failures(job, batch):
             append_to_bronze(messages, batch, job.lake)
+        with job.connected(f"bronze of {batch.topic}") as connection, connection, connection.cursor() as cursor:
+            note_in_lake(cursor, batch.batch_id)
         reach("after_bronze")
     with job.timed(batch.topic, "load", seconds), _spark_failures(job, batch):
         if messages.rdd.getNumPartitions() != len(batch.ranges):
