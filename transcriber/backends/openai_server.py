@@ -13,7 +13,8 @@ import structlog
 
 from transcriber.backends.openai_answers import AnswerUnreadable, Said, read_answer
 from transcriber.backends.openai_capabilities import OPENAI_URL, is_openai
-from transcriber.backends.openai_failures import Refusal, parse_error, to_refusal
+from transcriber.backends.openai_errors import parse_error
+from transcriber.backends.openai_failures import Refusal, to_refusal
 from transcriber.backends.openai_waiting import DeadlinePassed, call_unless_stopped, wait_seconds
 from transcriber.faults import OperatorNeeded, PassingFault, ServerGone
 

