@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -19,13 +17,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.machine import describe_machine, own_stack, say
 from benchmarks.memory import MemoryWatch
 from ingest.files.entries import Given
 from ingest.files.importing import Import
 from ingest.files.rejects import Rejects
 from tests.real.warehouse import TOPIC, Servers, Warehouse
 from trendscript.kafka import Message, publish
-from trendscript.local import stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,11 +55,14 @@ def main(
     if not files:
         typer.echo(f"There are no real charts at {_BESIDE}; TRENDSCRIPT_DATA can name another folder.", err=True)
         raise typer.Exit(78)
-    with _servers() as servers:
+    with own_stack() as own:
+        servers = Servers(own.home, own.bootstrap_servers, own.dsn, own.home)
         results = [summarise(runs) for runs in measure(servers, files, sorted(size or _SIZES, key=_all_last), repeat)]
     _print(results)
     if json_file is not None:
-        json_file.write_bytes(orjson.dumps({"machine": _machine(), "loads": results}, option=orjson.OPT_INDENT_2))
+        json_file.write_bytes(
+            orjson.dumps({"machine": describe_machine(), "loads": results}, option=orjson.OPT_INDENT_2)
+        )
 
 
 def measure(servers: Servers, files: list[Path], sizes: list[int], repeat: int) -> Iterator[list[Run]]:
@@ -75,7 +76,7 @@ def measure(servers: Servers, files: list[Path], sizes: list[int], repeat: int) 
         published += _publish(servers, more)
         runs = []
         for number in range(repeat):
-            _say(f"{published:,} messages, load {number + 1} of {repeat}")
+            say(f"{published:,} messages, load {number + 1} of {repeat}")
             runs.append(_run(servers, f"bench_{published}_{number}", published))
         yield runs
 
@@ -140,20 +141,6 @@ def _publish(servers: Servers, messages: Iterator[Message]) -> int:
     return publish(messages, bootstrap_servers=servers.bootstrap_servers, client_properties=None)
 
 
-@contextmanager
-def _servers() -> Iterator[Servers]:
-    with tempfile.TemporaryDirectory(prefix="trendscript-bench-") as folder:
-        home = Path(folder)
-        home.chmod(0o711)  # as root, Postgres runs under another account and has to get in
-        try:
-            found = stack.up(home, _say)
-            if found.kafka.address is None or found.postgres.address is None:
-                raise RuntimeError("the stack gave no address")
-            yield Servers(home, found.kafka.address, found.postgres.address, home)
-        finally:
-            stack.down(home)
-
-
 def _print(results: list[dict[str, Any]]) -> None:
     table = Table(title="trendscript load")
     for heading in (
@@ -173,16 +160,8 @@ def _print(results: list[dict[str, Any]]) -> None:
     Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
-def _machine() -> dict[str, Any]:
-    return {"cores": os.cpu_count(), "load_average_at_end": os.getloadavg()}
-
-
 def _all_last(size: int) -> float:
     return size or float("inf")
-
-
-def _say(line: str) -> None:
-    typer.echo(line, err=True)
 
 
 if __name__ == "__main__":

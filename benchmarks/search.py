@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path  # noqa: TC003  (typer reads the annotations)
 from statistics import median, quantiles
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit, urlunsplit
 
 import orjson
@@ -18,13 +15,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.machine import describe_machine, own_stack, say
 from benchmarks.spoken import channel_id, fill
-from trendscript.local import stack
 from trendscript.migrations import migrate
 from trendscript.search import Conditions, search
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _SEGMENTS_A_VIDEO = 50
 _ANALYST = "data_analyst"
@@ -62,15 +56,17 @@ def main(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file too.")] = None,
 ) -> None:
     """Measure `trendscript search` as an analyst, connection included, on servers that are removed at the end."""
-    with _database() as dsn:
+    with own_stack() as servers:
+        dsn = servers.dsn
+        migrate(dsn)
         started = time.perf_counter()
         fill(dsn, segments=segments, videos=max(segments // _SEGMENTS_A_VIDEO, 1))
-        _say(f"{segments:,} sentences made in {time.perf_counter() - started:.0f} s")
+        say(f"{segments:,} sentences made in {time.perf_counter() - started:.0f} s")
         results = [measure(_as_analyst(dsn), one, times) for one in SEARCHES]
     overall = _percentile([seconds for result in results for seconds in result["seconds"]])
     _print(results, segments, overall)
     if json_file is not None:
-        report = {"machine": _machine(), "segments": segments, "p95_seconds": overall, "searches": results}
+        report = {"machine": describe_machine(), "segments": segments, "p95_seconds": overall, "searches": results}
         json_file.write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2))
 
 
@@ -97,21 +93,6 @@ def _percentile(seconds: list[float]) -> float:
     return round(quantiles(seconds, n=100, method="inclusive")[_HIGH - 1], 4)
 
 
-@contextmanager
-def _database() -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="trendscript-bench-") as folder:
-        home = Path(folder)
-        home.chmod(0o711)  # as root, Postgres runs under another account and has to get in
-        try:
-            found = stack.up(home, _say)
-            if found.postgres.address is None:
-                raise RuntimeError("the stack gave no address")
-            migrate(found.postgres.address)
-            yield found.postgres.address
-        finally:
-            stack.down(home)
-
-
 def _as_analyst(dsn: str) -> str:
     """The same database for the role that analysts have, which needs no password on this machine."""
     parts = urlsplit(dsn)
@@ -131,14 +112,6 @@ def _print(results: list[dict[str, Any]], segments: int, overall: float) -> None
     table.add_section()
     table.add_row("all", "", "", "", f"{overall * 1000:.0f}")
     Console(width=None if sys.stdout.isatty() else 120).print(table)
-
-
-def _machine() -> dict[str, Any]:
-    return {"cores": os.cpu_count(), "load_average_at_end": os.getloadavg()}
-
-
-def _say(line: str) -> None:
-    typer.echo(line, err=True)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import orjson
 import typer
 
 from benchmarks.long_audio import measure_long
+from benchmarks.machine import describe_machine, say
 from benchmarks.speech_clips import Clip, make_noises, read_clips, word_error_rate
 from benchmarks.speech_tables import print_clips, print_long
 
@@ -48,7 +49,7 @@ def main(  # noqa: PLR0913  (each is a flag)
     models = {name: _find_model(name) for name in model or ["tiny.en", "base"]}
     if long is not None:
         spoken = [clip for clip in clips if clip.is_speech and clip.language == "en"]
-        results = [measure_long(name, place, spoken, long * 60, _say) for name, place in models.items()]
+        results = [measure_long(name, place, spoken, long * 60, say) for name, place in models.items()]
         print_long(results)
     else:
         results = []
@@ -58,7 +59,7 @@ def main(  # noqa: PLR0913  (each is a flag)
             results.append(_measure(name, place, gold[:limit], others, repeat))
         print_clips(results)
     if json_file is not None:
-        figures = {"machine": {"cores": os.cpu_count(), "load_average_at_end": os.getloadavg()}, "models": results}
+        figures = {"machine": describe_machine(), "models": results}
         json_file.write_bytes(orjson.dumps(figures, option=orjson.OPT_INDENT_2))
 
 
@@ -145,11 +146,11 @@ def _measure(name: str, model: str, gold: Sequence[Clip], others: Sequence[Clip]
         service, bare = (stack.enter_context(_started(kind, model)) for kind in ("service", "bare"))
         heard = [Heard(clip) for clip in gold]
         for turn in range(repeat):
-            _say(f"{name}: {len(gold)} clips with a reference, round {turn + 1} of {repeat}")
+            say(f"{name}: {len(gold)} clips with a reference, round {turn + 1} of {repeat}")
             for number, one in enumerate(heard):
                 one.take_turns([service, bare] if (turn + number) % 2 else [bare, service])
         peaks = {"service": service.peak_bytes, "bare": bare.peak_bytes}
-        _say(f"{name}: {len(others) + len(made)} other clips")
+        say(f"{name}: {len(others) + len(made)} other clips")
         more = [(clip, service.ask(clip.path)) for clip in [*others, *made]]
     return {
         "model": name,
@@ -242,10 +243,6 @@ def _summarise_clip(one: Heard) -> dict[str, Any]:
         "bare": one.bare["text"],
         "seconds": {kind: round(median(found), 3) for kind, found in one.seconds.items()},
     }
-
-
-def _say(line: str) -> None:
-    typer.echo(line, err=True)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
 import pytest
+import structlog
 from kafka.admin import KafkaAdminClient, NewTopic
 
 from trendscript.local import stack as local_stack
@@ -52,6 +53,13 @@ def stack() -> Iterator[Stack]:
     finally:
         local_stack.down(home)
         shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _own_logging() -> Iterator[None]:
+    """A command sets up logging for its process, to a standard error that is closed when its test ends."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

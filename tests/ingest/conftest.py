@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
-import structlog
 
 from ingest.loopback_api import LoopbackApi
+from tests.commands import command_line
 from tests.kafka.reading import end_offsets, read_topic
-from trendscript.cli.main import main
 from trendscript.contracts import load_contracts
 from trendscript.kafka import ensure_topics
 
@@ -20,23 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from tests.commands import Run
     from tests.conftest import Stack
 
 KEY = "AIza-not-to-be-seen"
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """How a command ended, and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def report(self) -> Any:
-        """What it printed as JSON."""
-        return orjson.loads(self.out)
 
 
 @dataclass(slots=True)
@@ -84,7 +69,7 @@ def trendscript(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
-) -> Iterator[Callable[..., Run]]:
+) -> Callable[..., Run]:
     """The command line, pointed at the test's servers. Needs no network and reads no `.env` but the test's."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", stack.bootstrap_servers)
@@ -92,12 +77,4 @@ def trendscript(
     monkeypatch.setenv("YOUTUBE_API_ENDPOINT", api.endpoint)
     monkeypatch.setenv("YOUTUBE_RETRY_SECONDS", "0.01")
 
-    def run(*arguments: str) -> Run:
-        monkeypatch.setattr(sys, "argv", ["trendscript", *arguments])
-        with pytest.raises(SystemExit) as end:
-            main()
-        printed = capfd.readouterr()
-        return Run(int(end.value.code or 0), printed.out, printed.err)
-
-    yield run
-    structlog.reset_defaults()  # the command's log goes to the standard error of this test, which closes with it
+    return command_line(monkeypatch, capfd)

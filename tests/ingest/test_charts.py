@@ -8,8 +8,9 @@ import pytest
 
 from ingest.loopback_answers import ApiAnswer, backend_error, chart_not_found, quota_exceeded, rate_limited
 from ingest.loopback_api import Fault, LoopbackApi
+from tests.commands import Run
 from tests.ingest.building import a_chart, a_chart_item, a_video_id, consumer_suspended
-from tests.ingest.conftest import KEY, Run, Topics
+from tests.ingest.conftest import KEY, Topics
 
 Command = Callable[..., Run]
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ingest.loopback_api import LoopbackApi
-    from tests.ingest.conftest import Run, Topics
+    from tests.commands import Run
+    from tests.ingest.conftest import Topics
 
 
 def test_videos_go_out_and_those_that_are_gone_too(

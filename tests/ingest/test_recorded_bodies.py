@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ingest.loopback_api import LoopbackApi
-    from tests.ingest.conftest import Run, Topics
+    from tests.commands import Run
+    from tests.ingest.conftest import Topics
 
 RECORDED = Path(__file__).resolve().parents[3] / "shared" / "data" / "youtube_api"
 

@@ -21,7 +21,8 @@ from trendscript.transcription_requests import parse_request
 if TYPE_CHECKING:
     from ingest.loopback_answers import ApiAnswer, ApiRequest
     from ingest.loopback_api import LoopbackApi
-    from tests.ingest.conftest import Run, Topics
+    from tests.commands import Run
+    from tests.ingest.conftest import Topics
 
 Command = Callable[..., "Run"]
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import orjson
 import pytest
-import structlog
 from typer.testing import CliRunner
 
 from spark_jobs.batch import Batch, OffsetRange
@@ -25,18 +24,11 @@ from trendscript.contracts.model import Limits
 from trendscript.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from tests.conftest import Stack
 
 from tests.builders import a_chart_message
-
-
-@pytest.fixture(autouse=True)
-def _own_logging() -> Iterator[None]:
-    """Commands set up logging for their process, to a standard error that is closed when the test ends."""
-    yield
-    structlog.reset_defaults()
 
 
 def test_replay_takes_offsets_or_a_time() -> None:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
-import structlog
 
-from tests.ingest.conftest import Run, Topics
+from tests.commands import command_line
+from tests.ingest.conftest import Topics
 from tests.kafka.reading import end_offsets
 from tests.warehouse.pointing import point_at
-from trendscript.cli.main import main
 from trendscript.contracts import load_contracts
 from trendscript.kafka import ensure_topics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
+    from tests.commands import Run
     from tests.conftest import Stack
 
 
@@ -41,17 +40,9 @@ def warehouse(database: str, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.fixture
 def trendscript(
     stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Iterator[Callable[..., Run]]:
+) -> Callable[..., Run]:
     """The command line, pointed at the test's Kafka. It reads no `.env` but the test's."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", stack.bootstrap_servers)
 
-    def run(*arguments: str) -> Run:
-        monkeypatch.setattr(sys, "argv", ["trendscript", *arguments])
-        with pytest.raises(SystemExit) as end:
-            main()
-        printed = capfd.readouterr()
-        return Run(int(end.value.code or 0), printed.out, printed.err)
-
-    yield run
-    structlog.reset_defaults()  # the command's log goes to the standard error of this test, which closes with it
+    return command_line(monkeypatch, capfd)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import psycopg2
 import pytest
 
-from tests.ingest.conftest import Run, Topics
+from tests.commands import Run
 from tests.warehouse.speech import add_format, add_stub
 from transcriber.audio.source import AudioFormat, Look
 from transcriber.faults import PassingFault, VideoFault
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from psycopg2.extensions import cursor as Cursor  # noqa: N812  (a class with a lower-case name)
+
+    from tests.ingest.conftest import Topics
 
 Command = Callable[..., Run]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-import structlog
 
 from tests.kafka.reading import end_offsets
 from tests.transcriber.service.running import Place
@@ -14,7 +13,6 @@ from trendscript.contracts import load_contracts
 from trendscript.kafka import ensure_topics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.conftest import MakeTopic, Stack
@@ -32,9 +30,3 @@ def place(stack: Stack, output_topics: None, make_topic: MakeTopic, tmp_path: Pa
     del output_topics
     since = {topic: end_offsets(stack.bootstrap_servers, topic) for topic in OUTPUTS}
     return Place(stack.bootstrap_servers, make_topic("requests", partitions=4), tmp_path, since)
-
-
-@pytest.fixture(autouse=True)
-def _logs_to_this_test() -> Iterator[None]:
-    yield
-    structlog.reset_defaults()
