@@ -30,7 +30,7 @@ down: ## Stop what demo or up left running; the data stay
 	@if [ -x .venv/bin/trendscript ]; then .venv/bin/trendscript down; else echo "Nothing was set up here."; fi
 
 test: setup ## Run the tests; ARGS="-k words" picks some, WORKERS=1 goes easy on memory
-	@.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-real: setup ## Load real data and hold the tables against plain-Python counts; takes long, ARGS=--cut minutes
 	@.venv/bin/python -m pytest tests/real $(ARGS)
