@@ -7,13 +7,15 @@ not done, and the server may charge for it once more when it is done again.
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import structlog
 
 from transcriber.backends.backend import SAMPLE_RATE, Piece, Speech
-from transcriber.backends.clips import JOINED_PAUSE, PADDING, keep_speech
+from transcriber.backends.clips import PADDING, keep_speech
+from transcriber.backends.detection import vad_options
 from transcriber.backends.encoding import WAV, Encoding, best_encoding, encode
 from transcriber.backends.openai_answers import Said, to_language, to_segments
 from transcriber.backends.openai_capabilities import find_model
@@ -22,6 +24,7 @@ from transcriber.backends.openai_forms import TEXT_ONLY, plan_forms
 from transcriber.backends.openai_pieces import halve
 from transcriber.backends.openai_server import SpeechServer, Timing
 from transcriber.faults import OperatorNeeded
+from transcriber.listening.pieces import to_limits
 from transcriber.speech import Language
 
 if TYPE_CHECKING:
@@ -34,7 +37,11 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
+_EDITION = 1
+"""Goes up with every change of this code that lets the same server write another text for the same audio."""
+
 _LONGEST_REVISION = 200
+_REVISION_MARK_CHARACTERS = 16
 _SHORTEST_SECONDS = 0.5  # OpenAI refuses below 0.1; a shorter piece gets silence after it
 _SHORTEST_CUT_SECONDS = 20.0
 _LONGEST_WITHOUT_TIMES = 120.0
@@ -53,7 +60,7 @@ class OpenAiBackend:
         self, model: str, server: SpeechServer, known: SpeechModel, *, word_times: bool, language: str | None
     ) -> None:
         self.model = model
-        self.revision = f"{model}@{server.host}"[:_LONGEST_REVISION]
+        self.revision = _to_revision(model, server.place)
         self._server = server
         self._language = language
         self.capability = known.to_capability(word_times=word_times)
@@ -61,10 +68,15 @@ class OpenAiBackend:
         self._encoding = best_encoding()
         self._constant: dict[str, Any] = {"model": model, **({"temperature": 0} if known.takes_temperature else {})}
         self._longest = self.capability.max_piece_seconds or float("inf")
+        limits = to_limits(self.capability)
         self.options: Mapping[str, Any] = {
             **{name: value for name, value in self._constant.items() if name != "model"},
             **self._forms[0].to_fields(),
-            "audio": {**self._encoding.to_options(), "joined_pause": JOINED_PAUSE, "padding": PADDING},
+            "audio": self._encoding.to_options(),
+            "vad": vad_options(),
+            "piece_seconds": limits.longest,
+            "piece_overlap": limits.overlap,
+            "edition": _EDITION,
             **({"language": language} if language else {}),
         }
 
@@ -196,6 +208,15 @@ def _timed_anew(segment: Segment, to_times: Callable[[float, float], tuple[float
         words.append(replace(word, start=start, end=end))
     start, end = to_times(segment.start, segment.end)
     return replace(segment, start=start, end=end, words=tuple(words))
+
+
+def _to_revision(model: str, place: str) -> str:
+    """The model and where it is; of what is too long for the tables a digest stands for the rest."""
+    whole = f"{model}@{place}"
+    if len(whole) <= _LONGEST_REVISION:
+        return whole
+    mark = sha256(whole.encode("utf-8", "backslashreplace")).hexdigest()[:_REVISION_MARK_CHARACTERS]
+    return f"{whole[: _LONGEST_REVISION - _REVISION_MARK_CHARACTERS - 1]}#{mark}"
 
 
 def open_openai_backend(  # noqa: PLR0913  (settings of a server, each by its name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -32,6 +33,8 @@ _LONGEST_PATIENCE_SECONDS = 60.0
 _CONNECT_SECONDS = 10.0
 _MODELS_SECONDS = 5.0
 _LARGEST_ANSWER_BYTES = 64 * 1024 * 1024
+_USUAL_PATH = "/v1"
+_MARK_CHARACTERS = 8
 _THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 
 
@@ -46,6 +49,8 @@ class Timing:
 class SpeechServer:
     """Sends requests, one at a time. The key is in no error and no log line.
 
+    `host` is for people; `place` tells apart two servers behind one host.
+
     A request that fails in a way that may pass is repeated a few times, not before the server said. One that
     is under way when `stop` says so is left to itself: its answer, when it comes, is thrown away.
     """
@@ -55,6 +60,7 @@ class SpeechServer:
     ) -> None:
         address = base_url or OPENAI_URL
         self.host = _check_address(address)
+        self.place = self.host + _path_mark(address)
         self._key = _check_key(api_key, base_url)
         self._timing = timing
         self._stop = stop
@@ -185,3 +191,9 @@ def _check_address(address: str) -> str:
     if not host:
         raise OperatorNeeded("OPENAI_BASE_URL is no address of a web server. It looks like http://localhost:8000/v1.")
     return f"{host}:{port}" if port else host
+
+
+def _path_mark(address: str) -> str:
+    """What tells an address's path from the usual one: the beginning of its SHA-256, as a path may hold a key."""
+    path = urlsplit(address).path.rstrip("/")
+    return "" if path == _USUAL_PATH else f"#{sha256(path.encode()).hexdigest()[:_MARK_CHARACTERS]}"

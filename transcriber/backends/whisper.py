@@ -13,11 +13,12 @@ from faster_whisper.utils import download_model
 from faster_whisper.vad import VadOptions, get_speech_timestamps
 
 from transcriber.backends.backend import SAMPLE_RATE, Capability, Speech
-from transcriber.backends.clips import JOINED_PAUSE, PADDING, keep_speech
+from transcriber.backends.clips import keep_speech
+from transcriber.backends.detection import SHORTEST_PAUSE, THRESHOLD, vad_options
 from transcriber.backends.local_models import find_folder, first_line
 from transcriber.backends.model_files import check_model_folder, is_multilingual, read_revision
 from transcriber.backends.whisper_segments import to_segment
-from transcriber.faults import ModelGone, OperatorNeeded, PassingFault
+from transcriber.faults import ModelGone, OperatorNeeded, PassingFault, ServerGone
 from transcriber.listening.pieces import to_limits
 from transcriber.speech import Language
 
@@ -45,7 +46,12 @@ _DECODING: Final[Mapping[str, Any]] = {
     "no_speech_threshold": 0.6,
     "condition_on_previous_text": True,
 }
-_VAD: Final = VadOptions(threshold=0.5, min_speech_duration_ms=0, min_silence_duration_ms=200, speech_pad_ms=0)
+_VAD: Final = VadOptions(
+    threshold=THRESHOLD,
+    min_speech_duration_ms=0,
+    min_silence_duration_ms=round(SHORTEST_PAUSE * 1000),
+    speech_pad_ms=0,
+)
 _WINDOW_SECONDS: Final = 30
 _ISO_CODES: Final = {"jw": "jv"}  # Whisper's code for Javanese is not ISO's
 
@@ -81,6 +87,17 @@ def open_local_backend(
     if device == "auto" and loader.device == "cuda" and not loader.works():
         loader = _Loader(folder, *_pick_device("cpu", compute_type), threads)
     return LocalBackend(model, loader, word_times=word_times)
+
+
+def find_kept_model(model: str) -> Path | None:
+    """The folder of a model that is on this machine; None of one that would have to be fetched.
+
+    Raises OperatorNeeded for a folder that is not there, ModelGone for a name that nobody knows.
+    """
+    try:
+        return find_folder(model, fetch=lambda name: str(download_model(name, local_files_only=True)))
+    except (ServerGone, PassingFault):
+        return None
 
 
 def _pick_device(device: Device, compute_type: str) -> tuple[str, str]:
@@ -175,7 +192,7 @@ class LocalBackend:
             **{name: list(value) if isinstance(value, tuple) else value for name, value in _DECODING.items()},
             "compute_type": loader.compute_type,
             "word_times": word_times,
-            "vad": {"threshold": _VAD.threshold, "joined_pause": JOINED_PAUSE, "padding": PADDING},
+            "vad": vad_options(),
             "piece_seconds": to_limits(self.capability).longest,
             "edition": _EDITION,
         }

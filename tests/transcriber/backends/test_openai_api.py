@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.transcriber.backends.building import a_silence, a_tone, connect
+from tests.transcriber.backends.building import QUICK, a_silence, a_tone, connect
 from tests.transcriber.backends.loopback_dialects import OPENAI, SPEACHES, Dialect
 from tests.transcriber.backends.loopback_speech_api import KEY, LoopbackSpeechApi
 from transcriber.backends import openai_api
 from transcriber.backends.backend import Speech
 from transcriber.backends.encoding import WAV
+from transcriber.backends.openai_server import SpeechServer
 from transcriber.faults import OperatorNeeded
 from transcriber.speech import Language
 
@@ -136,6 +137,38 @@ def test_the_revision_names_model_and_server() -> None:
         port = api.base_url.partition("127.0.0.1:")[2].partition("/")[0]
         backend = connect(api, "small", base_url=f"http://user:secret@127.0.0.1:{port}/v1")
         assert backend.revision == f"small@127.0.0.1:{port}"
+
+
+def test_two_servers_behind_one_host_have_revisions_of_their_own(api: LoopbackSpeechApi) -> None:
+    """A path tells them apart, without being shown: it may hold a key. A slash at the end tells nothing."""
+    host = api.base_url.removesuffix("/v1")
+    named = [connect(api, base_url=f"{host}{path}").revision for path in ("/v1", "/large/v1", "/small/v1", "", "/v1/")]
+    assert len(set(named)) == 4
+    assert named[0] == named[4]
+    assert not any("large" in revision for revision in named)
+
+
+def test_the_usual_address_is_named_by_its_host_alone() -> None:
+    """Transcripts of OpenAI's own servers keep their names."""
+    assert SpeechServer(KEY, None, timing=QUICK).place == "api.openai.com"
+
+
+def test_a_model_with_a_name_too_long_still_has_a_revision_of_its_own(api: LoopbackSpeechApi) -> None:
+    """What doesn't fit is left out, and a digest of it stands in its place."""
+    one, other = (connect(api, "m" * 250 + end).revision for end in ("a", "b"))
+    assert one != other
+    assert len(one) == len(other) == 200
+
+
+@pytest.mark.parametrize(
+    ("model", "seconds", "overlap"), [("whisper-1", 300.0, 10.0), ("gpt-4o-transcribe", 90.0, 0.0)]
+)
+def test_options_name_how_audio_is_cut(api: LoopbackSpeechApi, model: str, seconds: float, overlap: float) -> None:
+    """Pieces of another length, or other speech in them, may give another text."""
+    options = connect(api, model).options
+    assert (options["piece_seconds"], options["piece_overlap"]) == (seconds, overlap)
+    assert options["vad"] == {"threshold": 0.5, "joined_pause": 2.0, "padding": 0.4}
+    assert options["edition"] == 1
 
 
 def test_without_an_encoder_wav_is_sent(api: LoopbackSpeechApi, monkeypatch: pytest.MonkeyPatch) -> None:
