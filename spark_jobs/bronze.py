@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from spark_jobs.batch import Batch
 
 
+PURGED = "purged"
+"""A column of a bronze table that was purged: true where nothing but the place of a message is left."""
+
+
 def bronze_path(lake: str, topic: str) -> str:
     """Where a topic's bronze table stands in the lake."""
     return f"{lake.rstrip('/')}/bronze/{topic}"

@@ -13,6 +13,8 @@ from trendscript.errors import TrendscriptError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from pyspark.sql import SparkSession
+
     from spark_jobs.job import Job, LoadJob
     from spark_jobs.report import TopicReport
     from trendscript.contracts.model import Contract
@@ -32,24 +34,17 @@ MaxQuarantinePercent = Annotated[
 ]
 
 
-def build_job(settings: Settings, topics: list[str], progress: Any) -> LoadJob:
+def build_job(settings: Settings, topics: list[str], progress: Any, *, with_kafka: bool = True) -> LoadJob:
     """Gather all that a load of these topics needs; Spark is started only when Postgres and Kafka can serve it.
 
-    `progress` has `step(topic, text)`.
+    `progress` has `step(topic, text)`. Without `with_kafka` no broker is asked; their address is known where it can be.
     Raises PostgresUnreachable, DatabaseNotMigrated, BrokerUnreachable, BrokerRefused or TopicMissing.
     """
     from spark_jobs.job import LoadJob
-    from spark_jobs.session import build_session
-    from trendscript.endpoints import kafka_bootstrap_servers
-    from trendscript.kafka import client_options, require_topics
 
-    dsn, servers = writer_dsn(settings), kafka_bootstrap_servers(settings)
-    require_topics(topics, options=client_options(servers, settings.kafka_client_properties))
-    progress.step("", "starting Spark")
-    log_file = settings.trendscript_home / "logs" / "spark.log"
-    spark = build_session(settings.spark_master, log_file, lambda text: progress.step("", text))
+    dsn, servers = writer_dsn(settings), _find_brokers(settings, topics, needed=with_kafka)
     return LoadJob(
-        spark=spark,
+        spark=start_spark(settings, progress),
         dsn=dsn,
         bootstrap_servers=servers,
         client_properties=settings.kafka_client_properties,
@@ -58,6 +53,31 @@ def build_job(settings: Settings, topics: list[str], progress: Any) -> LoadJob:
         silver=settings.lake_silver,
         on_step=progress.step,
     )
+
+
+def _find_brokers(settings: Settings, topics: list[str], *, needed: bool) -> str:
+    """The brokers' address, once they have these topics; where they aren't needed nobody asks them, and "" is none."""
+    from trendscript.endpoints import NoServer, kafka_bootstrap_servers
+    from trendscript.kafka import client_options, require_topics
+
+    try:
+        servers = kafka_bootstrap_servers(settings)
+    except NoServer:
+        if needed:
+            raise
+        return ""
+    if needed:
+        require_topics(topics, options=client_options(servers, settings.kafka_client_properties))
+    return servers
+
+
+def start_spark(settings: Settings, progress: Any) -> SparkSession:
+    """Start Spark as the settings say, or take the session that is there. `progress` has `step(topic, text)`."""
+    from spark_jobs.session import build_session
+
+    progress.step("", "starting Spark")
+    log_file = settings.trendscript_home / "logs" / "spark.log"
+    return build_session(settings.spark_master, log_file, lambda text: progress.step("", text))
 
 
 def build_ledger_job(settings: Settings, *, with_kafka: bool) -> Job:

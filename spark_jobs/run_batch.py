@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from spark_jobs.bronze import append_to_bronze, note_in_lake
 from spark_jobs.failures import LoadInterrupted
 from spark_jobs.fault_points import reach
 from spark_jobs.finish import finish_batch
-from spark_jobs.lake import check_held_by_lake, count_messages, read_lake
+from spark_jobs.lake import check_held_by_lake, count_messages, count_purged, lake_failures, read_lake
 from spark_jobs.load_range import range_loader
 from spark_jobs.loaded import read_loaded
 from spark_jobs.messages import read_messages
@@ -117,11 +118,13 @@ def _load_from_lake(job: LoadJob, contract: Contract, batch: Batch, seconds: dic
 def _read_lake(job: LoadJob, batch: Batch, seconds: dict[str, float]) -> tuple[DataFrame, dict[int, int]]:
     """The batch's messages in bronze, and how many each partition has; there is no Kafka to tell a short reading by."""
     with job.timed(batch.topic, "count", seconds), _spark_failures(job, batch):
-        messages = read_lake(job.spark, TopicIdentity(batch.topic, "", batch.topic_id), batch.ranges, job.lake)
+        identity = TopicIdentity(batch.topic, "", batch.topic_id)
+        messages = read_lake(job.spark, identity, batch.ranges, job.lake)
         expected = count_messages(messages)
+        held = Counter(expected) + Counter(count_purged(job.spark, identity, batch.ranges, job.lake))
     with job.connected(f"replay {batch.topic}") as connection, connection, connection.cursor() as cursor:
         loaded = read_loaded(cursor, batch.topic_id)
-    check_held_by_lake(batch.topic, batch.ranges, expected, loaded)
+    check_held_by_lake(batch.topic, batch.ranges, held, loaded)
     return messages, expected
 
 
@@ -150,7 +153,8 @@ def rehearse_batch(job: LoadJob, contract: Contract, batch: Batch) -> TopicRepor
 def _spark_failures(job: LoadJob, batch: Batch) -> Iterator[None]:
     """Find out what is behind a failed Spark job: offsets gone, another topic, or a fault that may pass."""
     try:
-        yield
+        with lake_failures(batch.topic):
+            yield
     except (PythonException, AnalysisException):
         raise  # neither passes by itself
     except (PySparkException, Py4JError) as error:  # what PySpark can't classify stays Py4J's
