@@ -33,7 +33,12 @@ def request_transcription(  # noqa: PLR0913  (one parameter a flag)
         typer.Option("--charted-since", metavar="TIME", help="Those in a chart within this time: 12h, 7d or 2w."),
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", help="Model to transcribe with. Default: the transcriber's settings.")
+        str | None,
+        typer.Option(
+            "--model",
+            help="Model to transcribe with: one of Whisper's sizes, or of the transcriber's TRANSCRIPTION_MODELS. "
+            "Default: the transcriber's settings.",
+        ),
     ] = None,
     again: Annotated[
         bool, typer.Option("--again", help="Ask also for what was asked for or transcribed before, and do it anew.")

@@ -26,6 +26,7 @@ VideoReason = Literal[
     "too_large",
     "wrong_duration",
     "refused_by_backend",
+    "model_not_allowed",
     "crashes_the_transcriber",
     "transcript_too_large",
     "unexplained",

@@ -93,6 +93,7 @@ class Settings(BaseSettings):
     transcription_language: str | None = Field(default=None, pattern="^[a-z]{2,3}$")
     transcription_word_times: bool = False
     transcription_captions: Literal["off", "first", "also"] = "off"
+    transcription_models: Annotated[tuple[str, ...], NoDecode] = ()
     transcriber_group: str = "transcriber"
 
     whisper_model: str = "tiny.en"
@@ -112,6 +113,13 @@ class Settings(BaseSettings):
     def _split_regions(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip().upper() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("transcription_models", mode="before")
+    @classmethod
+    def _split_models(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
     @classmethod

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from transcriber.faults import OperatorNeeded, VideoFault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from transcriber.backends.backend import Backend
     from trendscript.settings import Settings
@@ -19,12 +19,18 @@ _MOST_OPEN = 2
 
 
 class Backends:
-    """Opens backends with `open_one` and keeps those used last; for any thread. `usual` is the settings' model."""
+    """Opens backends with `open_one` and keeps those used last; for any thread. `usual` is the settings' model.
 
-    def __init__(self, kind: str, usual: str, open_one: Callable[[str], Backend]) -> None:
+    `allowed` are the others that a request may name; None is any.
+    """
+
+    def __init__(
+        self, kind: str, usual: str, open_one: Callable[[str], Backend], *, allowed: Collection[str] | None = None
+    ) -> None:
         self.kind = kind
         self.usual = usual
         self._open_one = open_one
+        self._allowed = allowed
         self._lock = threading.Lock()
         self._open: OrderedDict[str, Backend] = OrderedDict()
 
@@ -32,9 +38,11 @@ class Backends:
         """The backend of a model; None is the usual one.
 
         Raises VideoFault `refused_by_backend` for another model than the usual one that can't be had: the service
-        must not wait for somebody to mend what one request names. Else raises ServiceFault.
+        must not wait for somebody to mend what one request names; `model_not_allowed` for one that no request may
+        name. Else raises ServiceFault.
         """
         name = model or self.usual
+        self._check_allowed(name)
         with self._lock:
             if name not in self._open:
                 self._open[name] = self._opened(name)
@@ -42,6 +50,15 @@ class Backends:
             while len(self._open) > _MOST_OPEN:
                 self._open.popitem(last=False)
             return self._open[name]
+
+    def _check_allowed(self, name: str) -> None:
+        if self._allowed is None or name == self.usual or name in self._allowed:
+            return
+        detail = (
+            f"The request names the model {name!r}, which is neither one of Whisper's own sizes nor listed in "
+            "TRANSCRIPTION_MODELS. List it there, and ask again."
+        )
+        raise VideoFault("model_not_allowed", detail)
 
     def _opened(self, name: str) -> Backend:
         try:
@@ -56,11 +73,17 @@ class Backends:
 def open_backends(settings: Settings, *, stop: Callable[[], bool]) -> Backends:
     """The backends that TRANSCRIPTION_BACKEND names. `stop` ends what waits for a server.
 
+    Here a model's name is what is fetched, or a folder that is read, so not every name will do; a server has the
+    models that it has.
+
     Raises OperatorNeeded where there is no key for OpenAI's own servers.
     """
     if settings.transcription_backend == "openai":
         return _openai_backends(settings, stop)
-    from transcriber.backends.whisper import open_local_backend  # noqa: PLC0415  (not needed where a server listens)
+    from transcriber.backends.whisper import (  # noqa: PLC0415  (not needed where a server listens)
+        open_local_backend,
+        own_models,
+    )
 
     return Backends(
         "local",
@@ -72,6 +95,7 @@ def open_backends(settings: Settings, *, stop: Callable[[], bool]) -> Backends:
             threads=settings.whisper_threads,
             word_times=settings.transcription_word_times,
         ),
+        allowed=own_models() | set(settings.transcription_models),
     )
 
 

@@ -9,7 +9,7 @@ import ctranslate2
 import numpy as np
 import structlog
 from faster_whisper import WhisperModel
-from faster_whisper.utils import download_model
+from faster_whisper.utils import available_models, download_model
 from faster_whisper.vad import VadOptions, get_speech_timestamps
 
 from transcriber.backends.backend import SAMPLE_RATE, Capability, Speech
@@ -65,6 +65,11 @@ def find_speech(samples: npt.NDArray[np.float32]) -> tuple[Speech, ...]:
         return ()
     found = get_speech_timestamps(samples, _VAD, SAMPLE_RATE)
     return tuple(Speech(part["start"] / SAMPLE_RATE, part["end"] / SAMPLE_RATE) for part in found)
+
+
+def own_models() -> frozenset[str]:
+    """Names of Whisper's own models, in all their sizes."""
+    return frozenset(available_models())
 
 
 def open_local_backend(
