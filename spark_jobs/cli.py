@@ -8,8 +8,12 @@ import typer
 
 from spark_jobs import cli_dead_letters
 from spark_jobs.cli_accept_gap import accept_gap
+from spark_jobs.cli_follow import Served, run_follow, to_pace
 from spark_jobs.cli_job import MaxQuarantinePercent, allow_quarantine, build_job, find_contracts, run_each, show_reports
+from spark_jobs.cli_metrics import metrics
+from spark_jobs.cli_reconcile import reconcile
 from spark_jobs.cli_replay import replay
+from trendscript.errors import UsageError
 from trendscript.exits import run_app
 from trendscript.logs import configure_logging
 from trendscript.settings import read_settings
@@ -24,13 +28,16 @@ def register(app: typer.Typer) -> None:
     app.command("load")(load)
     app.command("replay")(replay)
     app.command("accept-gap")(accept_gap)
+    app.command("reconcile")(reconcile)
+    app.command("metrics")(metrics)
     app.add_typer(cli_dead_letters.app, name="dead-letters")
 
 
-def load(
+def load(  # noqa: PLR0913  (each is an option)
     topics: Annotated[
         list[str] | None, typer.Argument(metavar="[TOPIC]...", help="Topics to load; all that have a contract if none.")
     ] = None,
+    *,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what the next batch would do, then undo it: nothing is written.")
     ] = False,
@@ -41,12 +48,52 @@ def load(
         ),
     ] = None,
     max_quarantine_percent: MaxQuarantinePercent = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document to standard output.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Go on until stopped; a topic that fails waits, the others go on.")
+    ] = False,
+    every: Annotated[
+        float | None,
+        typer.Option("--every", metavar="SECONDS", min=1, help="With --follow: how often a topic is loaded; 30."),
+    ] = None,
+    min_messages: Annotated[
+        int | None,
+        typer.Option("--min-messages", metavar="N", min=1, help="With --follow: load sooner when so many wait."),
+    ] = None,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            "--metrics-port",
+            min=0,
+            max=65535,
+            help="With --follow: serve /metrics and /health there. Default: nowhere.",
+        ),
+    ] = None,
+    metrics_host: Annotated[
+        str, typer.Option("--metrics-host", help="Address to serve them at; 0.0.0.0 lets other machines ask.")
+    ] = "127.0.0.1",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document to standard output; with --follow, a line a batch.")
+    ] = False,
 ) -> None:
     """Load what waits in Kafka into Postgres: each message into its tables or into quarantine, none lost, none doubled.
 
     Reads up to the end offsets seen at the start, in batches. Running it again continues where the last run ended.
+    With --follow it goes on until SIGTERM or Ctrl-C, which it obeys after the batch in hand, a second one at once.
     """
+    if follow:
+        if dry_run:
+            raise UsageError("--dry-run shows one batch, and --follow goes on; give the one or the other.")
+        served = None if metrics_port is None else Served(metrics_host, metrics_port)
+        run_follow(
+            read_settings(load_max_messages=max_messages),
+            [allow_quarantine(contract, max_quarantine_percent) for contract in find_contracts(topics or [])],
+            to_pace(every, min_messages),
+            served=served,
+            as_json=as_json,
+        )
+        return
+    if every is not None or min_messages is not None or metrics_port is not None:
+        raise UsageError("--every, --min-messages and --metrics-port go with --follow.")
     reports, failure = run(
         topics or [],
         dry_run=dry_run,

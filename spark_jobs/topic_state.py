@@ -15,6 +15,7 @@ from trendscript.kafka import client_options
 from trendscript.kafka.failures import check_described, kafka_failures
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
     from pathlib import Path
 
@@ -60,6 +61,34 @@ def read_topic_state(topic: str, bootstrap_servers: str, client_properties: Path
         identity, partitions = _describe(admin, topic)
         earliest = _offsets(admin, topic, partitions, OffsetSpec.EARLIEST)
         return TopicState(identity, earliest, _offsets(admin, topic, partitions, OffsetSpec.LATEST))
+
+
+def read_topic_states(
+    topics: Collection[str], bootstrap_servers: str, client_properties: Path | None
+) -> dict[str, TopicState]:
+    """The same of many topics at once; those that the brokers don't have are left out.
+
+    Raises BrokerUnreachable or BrokerRefused.
+    """
+    options = client_options(bootstrap_servers, client_properties)
+    with kafka_failures(options), closing(KafkaAdminClient(**options)) as admin:
+        cluster = admin.describe_cluster()["cluster_id"]
+        described = [found for found in admin.describe_topics(list(topics)) if not found["error_code"]]
+        places = [
+            TopicPartition(found["name"], part["partition_index"])
+            for found in described
+            for part in found["partitions"]
+        ]
+        earliest = _offsets_of(admin, places, OffsetSpec.EARLIEST)
+        end = _offsets_of(admin, places, OffsetSpec.LATEST)
+    return {
+        found["name"]: TopicState(
+            TopicIdentity(found["name"], cluster, str(found["topic_id"])),
+            {place.partition: earliest[place] for place in places if place.topic == found["name"]},
+            {place.partition: end[place] for place in places if place.topic == found["name"]},
+        )
+        for found in described
+    }
 
 
 def read_topic_identity(topic: str, bootstrap_servers: str, client_properties: Path | None) -> TopicIdentity:
@@ -121,6 +150,12 @@ def _describe(admin: KafkaAdminClient, topic: str) -> tuple[TopicIdentity, list[
 
 
 def _offsets(admin: KafkaAdminClient, topic: str, partitions: list[int], spec: OffsetSpec) -> dict[int, int]:
-    asked = {TopicPartition(topic, partition): spec for partition in partitions}
-    answers = admin.list_partition_offsets(asked, IsolationLevel.READ_COMMITTED)
-    return {partition.partition: answer.offset for partition, answer in answers.items()}
+    places = [TopicPartition(topic, partition) for partition in partitions]
+    return {place.partition: offset for place, offset in _offsets_of(admin, places, spec).items()}
+
+
+def _offsets_of(admin: KafkaAdminClient, places: list[TopicPartition], spec: OffsetSpec) -> dict[TopicPartition, int]:
+    if not places:
+        return {}
+    answers = admin.list_partition_offsets(dict.fromkeys(places, spec), IsolationLevel.READ_COMMITTED)
+    return {place: answer.offset for place, answer in answers.items()}

@@ -58,11 +58,12 @@ def test_a_traceback_is_a_field(capsys: pytest.CaptureFixture[str]) -> None:
     """One line, whatever the exception's own text is."""
     configure_logging()
     try:
-        raise ValueError("one\ntwo")
+        int("one\ntwo")
     except ValueError:
         structlog.get_logger("a test").exception("bug")
     (line,) = _lines(capsys)
-    assert "one\ntwo" in line["exception"]
+    assert r"'one\ntwo'" in line["exception"]
+    assert line["exception"].startswith("Traceback")
 
 
 def test_events_follow_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:

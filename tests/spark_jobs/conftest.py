@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import orjson
 import psycopg2
@@ -17,8 +18,8 @@ from spark_jobs.session import build_session
 from tests.builders import query
 from tests.series import DDL
 from tests.spark_jobs.quarantined import as_writer, under
-from trendscript.contracts import load_contract
-from trendscript.kafka import Message, publish
+from trendscript.contracts import load_contract, load_contracts
+from trendscript.kafka import Message, ensure_topics, publish
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,3 +123,24 @@ def series_database(empty_database: str) -> str:
     """A database with the tables of the made-up contract."""
     query(empty_database, DDL)
     return empty_database
+
+
+@pytest.fixture
+def environment(stack: Stack, database: str, tmp_path: Path) -> dict[str, str]:
+    """Settings that lead to the run's servers and the test's own database, home and lake."""
+    place = urlsplit(database)
+    return {
+        "TRENDSCRIPT_HOME": str(tmp_path),
+        "KAFKA_BOOTSTRAP_SERVERS": stack.bootstrap_servers,
+        "POSTGRES_HOST": place.hostname or "",
+        "POSTGRES_PORT": str(place.port),
+        "POSTGRES_USER": place.username or "",
+        "POSTGRES_PASSWORD": place.password or "",
+        "POSTGRES_DB": place.path.strip("/"),
+    }
+
+
+@pytest.fixture
+def topics(stack: Stack) -> None:
+    """The topics of all contracts, shared by the tests of this run."""
+    ensure_topics(load_contracts().values(), bootstrap_servers=stack.bootstrap_servers, client_properties=None)

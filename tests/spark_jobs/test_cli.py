@@ -13,8 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from trendscript.contracts import load_contracts
-from trendscript.kafka import Message, ensure_topics, publish
+from trendscript.kafka import Message, publish
 
 if TYPE_CHECKING:
     from tests.conftest import Stack
@@ -31,27 +30,6 @@ def run_command(
     return subprocess.run(
         command, env=inherited | environment, capture_output=True, text=True, timeout=timeout, check=False, cwd=ROOT
     )
-
-
-@pytest.fixture
-def environment(stack: Stack, database: str, tmp_path: Path) -> dict[str, str]:
-    """Settings that lead to the run's servers and the test's own database, home and lake."""
-    place = urlsplit(database)
-    return {
-        "TRENDSCRIPT_HOME": str(tmp_path),
-        "KAFKA_BOOTSTRAP_SERVERS": stack.bootstrap_servers,
-        "POSTGRES_HOST": place.hostname or "",
-        "POSTGRES_PORT": str(place.port),
-        "POSTGRES_USER": place.username or "",
-        "POSTGRES_PASSWORD": place.password or "",
-        "POSTGRES_DB": place.path.strip("/"),
-    }
-
-
-@pytest.fixture
-def topics(stack: Stack) -> None:
-    """The topics of all contracts, shared by the tests of this run."""
-    ensure_topics(load_contracts().values(), bootstrap_servers=stack.bootstrap_servers, client_properties=None)
 
 
 def load(*arguments: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,243 @@
+"""Metrics of the load, held against what was loaded and what the ledger says."""
+
+from __future__ import annotations
+
+import re
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import psycopg2
+import pytest
+import structlog
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+from typer.testing import CliRunner
+
+from spark_jobs import ledger
+from spark_jobs.batch import OffsetRange
+from spark_jobs.follow_status import Failing, FollowStatus
+from spark_jobs.lease import take_lease
+from spark_jobs.metrics import FollowCollector, LoadCollector
+from spark_jobs.metrics_ledger import Sums, SumsReader
+from spark_jobs.offsets import TopicRecreated
+from spark_jobs.topic_state import TopicIdentity
+from tests.builders import a_bare_chart_message, a_chart_message, query, to_bytes
+from tests.spark_jobs.quarantined import CHARTS, load_values
+from trendscript.cli.main import app
+from trendscript.errors import ServerUnreachable, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from prometheus_client.registry import Collector
+
+    from tests.conftest import Stack
+    from tests.spark_jobs.conftest import Loading
+
+Samples = dict[tuple[str, tuple[str, ...]], float]
+
+
+@pytest.fixture(autouse=True)
+def _own_logging() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
+
+
+def samples_of(text: str) -> Samples:
+    """Samples by their name, without what all begin with, and the values of their labels."""
+    return {
+        (sample.name.removeprefix("trendscript_load_"), tuple(sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def _collect(collector: Collector) -> Samples:
+    registry = CollectorRegistry()
+    registry.register(collector)
+    return samples_of(generate_latest(registry).decode())
+
+
+def _read_sums(dsn: str, reader: SumsReader) -> Sums:
+    with closing(psycopg2.connect(dsn)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("set transaction isolation level repeatable read read only")
+        return reader.read(cursor)
+
+
+def test_metrics_tell_what_a_load_did(loading: Loading) -> None:
+    """Messages, rows, batches, quarantine, lag and seconds; a process that starts later tells the same counts."""
+    loading.publish(a_chart_message("a" * 11), a_bare_chart_message("b" * 11), b"{broken")
+    loading.load()
+    loading.publish(a_chart_message("c" * 11))
+    topic = loading.topic
+    found = _collect(LoadCollector(lambda **_: loading.job, [topic]))
+    assert found["messages_total", (topic, "load", "accepted")] == 2
+    assert found["messages_total", (topic, "load", "quarantined")] == 1
+    assert found["rows_total", (topic, "load", "processed.video", "inserted")] == 1
+    assert found["rows_total", (topic, "load", "processed.video", "stubs")] == 1
+    assert found["rows_total", (topic, "load", "processed.chart_entry", "inserted")] == 2
+    assert found["rows_total", (topic, "load", "processed.chart_entry", "stale")] == 0
+    assert found["batches_total", (topic, "load", "committed")] == 1
+    assert found["open_dead_letters", (topic,)] == 1
+    assert found["last_batch_quarantined_ratio", (topic,)] == pytest.approx(1 / 3)
+    assert sum(found["lag_messages", (topic, partition)] for partition in "01") == 1
+    steps = {labels[1] for name, labels in found if name == "last_batch_seconds"}
+    assert steps == {"plan", "bronze", "load", "copy", "merge"}
+    ((committed,),) = loading.query("select extract(epoch from committed_at)::float8 from pipeline.batch")
+    assert found["last_committed_timestamp_seconds", (topic,)] == pytest.approx(committed)
+    assert (found["ledger_up", ()], found["kafka_up", ()], found["lease_held", (topic,)]) == (1, 1, 0)
+    assert found["planned_batches", (topic,)] == 0
+
+
+def test_a_batch_keeps_its_run_and_its_seconds(loading: Loading) -> None:
+    """Who planned it, and how long each step took."""
+    loading.publish(a_chart_message())
+    loading.load()
+    ((run, seconds),) = loading.query("select run_id, seconds from pipeline.batch")
+    assert re.fullmatch("[0-9a-f]{12}", run)
+    assert seconds.keys() == {"plan", "bronze", "load"}
+    assert all(spent > 0 for spent in seconds.values())
+
+
+def test_a_lease_and_an_unfinished_batch_show(database: str) -> None:
+    """Who watches sees that somebody works, and since when a batch waits to be finished."""
+    load_values(database, CHARTS, [to_bytes(a_chart_message())])
+    batch_id = _plan(database, 1, 5)
+    collector = _ledger_collector(database)
+    with take_lease(database, "charts"):
+        found = _collect(collector)
+    assert (found["lease_held", ("charts",)], found["planned_batches", ("charts",)]) == (1, 1)
+    ((since,),) = query(
+        database, "select extract(epoch from planned_at)::float8 from pipeline.batch where batch_id = %s", [batch_id]
+    )
+    assert found["planned_timestamp_seconds", ("charts",)] == pytest.approx(since)
+    assert ("batches_total", ("charts", "load", "planned")) not in found
+
+
+def _plan(dsn: str, begin: int, until: int) -> int:
+    with closing(psycopg2.connect(dsn)) as connection, connection, connection.cursor() as cursor:
+        identity = TopicIdentity("charts", "cluster", "topic-id")
+        return ledger.save_plan(cursor, identity, CHARTS, (OffsetRange(0, begin, until),)).batch_id
+
+
+def _ledger_collector(dsn: str) -> LoadCollector:
+    """Over a ledger alone: nobody listens where its Kafka should be."""
+    from tests.spark_jobs.quarantined import a_job  # noqa: PLC0415
+
+    return LoadCollector(lambda **_: a_job(dsn, bootstrap_servers="127.0.0.1:9"), ["charts"])
+
+
+def test_what_was_summed_before_is_not_read_again(database: str) -> None:
+    """A reader that looks time and again tells what one tells that looks once, also around an unfinished batch."""
+    faithful = SumsReader()
+    assert _read_sums(database, faithful) == Sums()
+    for number in range(3):
+        load_values(database, CHARTS, [to_bytes(a_chart_message()), b"{broken"], first_offset=2 * number)
+        assert _read_sums(database, faithful) == _read_sums(database, SumsReader())
+    planned = _plan(database, 6, 9)
+    load_values(database, replace(CHARTS, topic="others"), [to_bytes(a_chart_message())], topic_id="others-id")
+    assert _read_sums(database, faithful) == _read_sums(database, SumsReader())
+    query(database, "update pipeline.batch set state = 'abandoned' where batch_id = %s", [planned])
+    load_values(database, CHARTS, [b"{broken"], first_offset=6)
+    sums = _read_sums(database, faithful)
+    assert sums == _read_sums(database, SumsReader())
+    assert sums.batches == {
+        ("charts", "load", "committed"): 4,
+        ("charts", "load", "abandoned"): 1,
+        ("others", "load", "committed"): 1,
+    }
+    assert sums.messages["charts", "load", "quarantined"] == 4
+
+
+def test_settled_batches_are_left_alone(database: str) -> None:
+    """What a reader has summed may even be gone: it isn't asked for again."""
+    reader = SumsReader()
+    load_values(database, CHARTS, [b"{broken"])
+    before = _read_sums(database, reader)
+    query(database, "delete from pipeline.batch_range")
+    assert _read_sums(database, reader) == before
+    assert _read_sums(database, SumsReader()) != before
+
+
+def test_a_restored_ledger_is_read_anew(database: str) -> None:
+    """A database from a backup lacks the newest batches, and the sums follow it."""
+    reader = SumsReader()
+    load_values(database, CHARTS, [b"{broken"])
+    before = _read_sums(database, reader)
+    newest = load_values(database, CHARTS, [b"{broken"], first_offset=1)
+    assert _read_sums(database, reader) != before
+    for table in ("batch_range", "batch"):
+        query(database, f"delete from pipeline.{table} where batch_id = %s", [newest])  # noqa: S608  (names from here)
+    assert _read_sums(database, reader) == before
+
+
+def test_without_kafka_the_ledger_is_told(database: str) -> None:
+    """Lag is not known then, and all else is; the brokers aren't asked again at once."""
+    load_values(database, CHARTS, [b"{broken"])
+    collector = _ledger_collector(database)
+    found = _collect(collector)
+    assert (found["ledger_up", ()], found["kafka_up", ()]) == (1, 0)
+    assert found["messages_total", ("charts", "load", "quarantined")] == 1
+    assert not [name for name, _ in found if name == "lag_messages"]
+    (failure,) = collector.read().failures
+    assert isinstance(failure, ServerUnreachable)
+
+
+def test_a_run_that_goes_on_tells_its_failures(database: str) -> None:
+    """Topics that can't be loaded, by cause, and a histogram of steps."""
+    status = FollowStatus(["charts"])
+    status.note_failure("charts", Failing(TopicRecreated("charts", "one", "other"), 3, parked=True))
+    found = _collect(FollowCollector(_ledger_collector(database), status))
+    assert found["topic_failures", ("charts", "TopicRecreated")] == 3
+
+
+@pytest.fixture
+def settings(stack: Stack, database: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Settings that lead to the test's own database and the run's Kafka."""
+    place = re.fullmatch(r"postgresql://(\w+):(\w+)@([\d.]+):(\d+)/(\w+)", database)
+    assert place is not None
+    names = ("POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_HOST", "POSTGRES_PORT", "POSTGRES_DB")
+    for name, value in zip(names, place.groups(), strict=True):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", stack.bootstrap_servers)
+    monkeypatch.setenv("TRENDSCRIPT_HOME", str(stack.home / "nowhere"))
+    return database
+
+
+def _run(*arguments: str) -> Any:
+    return CliRunner().invoke(app, ["metrics", *arguments])
+
+
+def test_the_command_prints_or_writes_metrics(settings: str, tmp_path: Path) -> None:
+    """The same on standard output and in the file, which is there whole and readable by others."""
+    load_values(settings, CHARTS, [b"{broken"])
+    printed = _run()
+    assert printed.exit_code == 0, printed.exception
+    file = tmp_path / "trendscript.prom"
+    assert _run("--textfile", str(file)).exit_code == 0
+    written = samples_of(file.read_text(encoding="utf-8"))
+    assert written == samples_of(printed.stdout)
+    assert written["messages_total", ("charts", "load", "quarantined")] == 1
+    assert [found.name for found in tmp_path.iterdir()] == ["trendscript.prom"]
+    assert file.stat().st_mode & 0o044
+
+
+def test_the_command_tells_what_is_down(settings: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file says so for whoever watches, and the exit code for whoever schedules it."""
+    assert settings
+    file = tmp_path / "trendscript.prom"
+    monkeypatch.setenv("POSTGRES_PORT", "9")
+    result = _run("--textfile", str(file))
+    assert isinstance(result.exception, ServerUnreachable)
+    assert samples_of(file.read_text(encoding="utf-8")) == {("ledger_up", ()): 0, ("kafka_up", ()): 0}
+
+
+@pytest.mark.parametrize(("name", "words"), [("metrics.txt", r"\.prom"), ("nowhere/metrics.prom", "can't be written")])
+def test_a_file_that_cannot_be_is_refused(settings: str, tmp_path: Path, name: str, words: str) -> None:
+    """One that node_exporter would not read, or in no folder."""
+    assert settings
+    result = _run("--textfile", str(tmp_path / name))
+    assert re.search(words, str(result.exception))
+    assert isinstance(result.exception, UsageError) == name.endswith(".txt")
