@@ -92,7 +92,7 @@ def _compare_place(ledger: TopicLedger, place: Place, offsets: Sequence[int], st
     counted = [bisect_left(offsets, found.end) - bisect_left(offsets, found.begin) for found in stretches]
     least, most = sum(found.least for found in stretches), sum(found.most for found in stretches)
     faults = [
-        f"{to_words((found.begin, found.end))}: {_expected(found)} in quarantine, and {there:,} are there"
+        f"{to_words((found.begin, found.end))}: {_expected(found)} waiting in quarantine by the ledger, {there:,} there"
         for found, there in zip(stretches, counted, strict=True)
         if not found.least <= there <= found.most
     ]
@@ -112,8 +112,7 @@ def _compare_place(ledger: TopicLedger, place: Place, offsets: Sequence[int], st
 
 
 def _expected(found: _Stretch) -> str:
-    number = f"{found.least:,}" if found.least == found.most else f"{found.least:,} to {found.most:,}"
-    return f"{number} {'message waits' if number == '1' else 'messages wait'}"
+    return f"{found.least:,}" if found.least == found.most else f"{found.least:,} to {found.most:,}"
 
 
 def _expect(ledger: TopicLedger, place: Place) -> list[_Stretch]:

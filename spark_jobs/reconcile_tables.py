@@ -93,8 +93,7 @@ def compare_table(
     there = 0 if found is None else sum(group.rows for group in found.values())
     faults = ["the table is not there"] if found is None else list(_find_faults(written, purged, found))
     if found is not None and there != expected:
-        difference = abs(there - expected)
-        faults.insert(0, f"{difference:,} rows are {'missing' if there < expected else 'there that nothing wrote'}")
+        faults.insert(0, f"{expected:,} rows by the ledger, {there:,} there")
     return Comparison(
         what="rows",
         subject=table,
@@ -111,12 +110,11 @@ def _find_faults(
     if unknown:
         rows, (batch_id, partition) = sum(group.rows for group in unknown.values()), min(unknown, key=str)
         yield (
-            f"{rows:,} rows bear a range that the ledger says wrote none, "
-            f"such as batch {batch_id}, partition {partition}"
+            f"{rows:,} there of ranges that wrote none by the ledger, such as batch {batch_id}, partition {partition}"
         )
     emptied = found.get((None, None))
     if emptied is not None and (emptied.rows > purged.emptied or emptied.stubs < emptied.rows):
-        yield f"{emptied.rows:,} rows bear no batch, and {purged.emptied:,} were emptied by a purge"
+        yield f"{purged.emptied:,} emptied by purges by the ledger, {emptied.rows:,} there without a batch"
     for key, group in found.items():
         if key in written:
             yield from _find_range_faults(key, written[key], group)
@@ -126,8 +124,8 @@ def _find_range_faults(key: RangeKey, known: Written, group: Found) -> Iterator[
     batch_id, partition = key
     where = f"batch {batch_id}, partition {partition}"
     if group.rows > known.rows:
-        yield f"{group.rows:,} rows bear {where}, which wrote {known.rows:,}"
+        yield f"{known.rows:,} written by {where} by the ledger, {group.rows:,} there of it"
     if group.stubs > known.stubs:
-        yield f"{group.stubs:,} rows of {where} bear no offset, and it made {known.stubs:,} stubs"
+        yield f"{known.stubs:,} stubs made by {where} by the ledger, {group.stubs:,} there of it without an offset"
     if group.rows > group.stubs and not (known.span[0] <= group.offsets[0] and group.offsets[1] <= known.span[1]):
         yield f"rows of {where} bear offsets that it did not read"
