@@ -10,36 +10,18 @@ import os
 import time
 from base64 import b64decode, b64encode
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import orjson
 
+from transcriber.service.brought import Answer
 from trendscript.kafka import Message
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-Outcome = Literal["transcribed", "failed", "skipped", "refused"]
-
 _DAYS_KEPT = 7
 _SECONDS_A_DAY = 86_400
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """How the work on one request ended, and the messages that say so.
-
-    `reason` is why it failed, was skipped or refused; the seconds are of audio that was listened to and of the work.
-    `transcription_ids` are what its messages are about.
-    """
-
-    outcome: Outcome
-    messages: tuple[Message, ...] = ()
-    reason: str | None = None
-    audio_seconds: float = 0.0
-    seconds: float = 0.0
-    transcription_ids: tuple[str, ...] = ()
 
 
 class DoneWork:

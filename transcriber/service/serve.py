@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from transcriber.audio.decode import AudioLimits
-from transcriber.backends.opened import open_backends
 from transcriber.service.attempts import Attempts
 from transcriber.service.consumer import Membership, RequestConsumer
 from transcriber.service.done import DoneWork
-from transcriber.service.known_work import KnownWork
 from transcriber.service.outbox import Outbox
+from transcriber.service.patience import Patience
 from transcriber.service.scratch import open_scratch
-from transcriber.service.work import Tools, Wishes, Work
-from transcriber.service.worker import Patience, Record, Worker
-from transcriber.sources import open_source
+from transcriber.service.tools import open_tools, to_wishes
+from transcriber.service.work import Work
+from transcriber.service.worker import Record, Worker
 from trendscript.endpoints import kafka_bootstrap_servers
 from trendscript.errors import TrendscriptError
 from trendscript.kafka import client_options, require_topics
@@ -29,10 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from threading import Event
 
-    from transcriber.captions import Captions
     from transcriber.service.consumer import Delivery
     from transcriber.service.progress import ProgressDisplay
     from transcriber.service.status import Status
+    from transcriber.service.tools import Tools
     from trendscript.settings import Settings
 
 _log = structlog.get_logger(__name__)
@@ -92,11 +90,11 @@ class Service:
         deliveries = self._consumer.poll(_POLL_SECONDS)
         gone = self._consumer.take_leavings()
         if gone:
-            self._worker.drop(gone)
+            self._worker.tasks.drop(gone)
             self._answered = [delivery for delivery in self._answered if delivery.partition not in gone]
-        self._worker.take(deliveries)
+        self._worker.tasks.take(deliveries)
         self._commit()
-        unfinished = self._worker.unfinished()
+        unfinished = self._worker.tasks.unfinished()
         self._consumer.hold(wait=len(unfinished) >= _MOST_AT_HAND)
         self._status.note_poll(self._consumer.count_waiting(unfinished))
         if deliveries or unfinished:
@@ -108,7 +106,7 @@ class Service:
 
     def _commit(self) -> None:
         """The last step of a message, and the only thing that moves an offset."""
-        self._answered += self._worker.take_finished()
+        self._answered += self._worker.tasks.take_finished()
         if not self._answered:
             return
         offsets: dict[int, int] = {}
@@ -120,7 +118,7 @@ class Service:
             self._answered = []
 
     def _is_over(self) -> bool:
-        if self._run.follow or self._answered or self._worker.unfinished():
+        if self._run.follow or self._answered or self._worker.tasks.unfinished():
             return False
         return self._consumer.has_drained()
 
@@ -174,30 +172,3 @@ def open_service(
         record = Record(done, Attempts(folder / "attempts"))
         worker = Worker(work, record, Outbox(**servers), status, run.patience)
         yield Service(run, consumer, worker, done, status)
-
-
-def open_tools(settings: Settings, done: DoneWork, *, stop: Callable[[], bool]) -> Tools:
-    """What the settings name."""
-    languages = () if settings.transcription_language is None else (settings.transcription_language,)
-
-    def captions(video_id: str) -> Captions | None:
-        from transcriber.captions import read_captions  # noqa: PLC0415  (its client is needed only where it is asked)
-
-        return read_captions(video_id, languages=languages)
-
-    return Tools(
-        source=open_source(settings),
-        backends=open_backends(settings, stop=stop),
-        read_captions=captions,
-        known=KnownWork.of(settings),
-        done=done,
-    )
-
-
-def to_wishes(settings: Settings) -> Wishes:
-    """What the settings say of all work."""
-    return Wishes(
-        AudioLimits(max_seconds=settings.audio_max_seconds, max_bytes=settings.audio_max_bytes),
-        language=settings.transcription_language,
-        captions=settings.transcription_captions,
-    )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from transcriber.service.done import Answer
+    from transcriber.service.brought import Answer
 
 State = Literal["starting", "working", "degraded", "stopping"]
 

@@ -16,11 +16,11 @@ from tests.transcriber.service.doubles import ClipBackend, ClipSource
 from transcriber.backends.opened import Backends
 from transcriber.service.consumer import Membership
 from transcriber.service.known_work import KnownWork
+from transcriber.service.patience import Patience
 from transcriber.service.progress import ProgressDisplay
 from transcriber.service.serve import Run, open_service
 from transcriber.service.status import Status
-from transcriber.service.work import Tools
-from transcriber.service.worker import Patience
+from transcriber.service.tools import Tools
 from trendscript.kafka import Message, publish
 from trendscript.settings import Settings
 from trendscript.transcription_requests import TranscriptionRequest, to_request_message

@@ -11,7 +11,7 @@ import pytest
 from tests.transcriber.service.running import a_video, drain, following
 from transcriber.backends.opened import Backends
 from transcriber.faults import ModelGone, OperatorNeeded, PassingFault, ServerGone
-from transcriber.service.worker import Patience
+from transcriber.service.patience import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable

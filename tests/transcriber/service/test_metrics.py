@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 
 from transcriber.faults import PassingFault
-from transcriber.service.done import Answer
+from transcriber.service.brought import Answer
 from transcriber.service.metrics import StatusCollector
 from transcriber.service.progress import ProgressDisplay, to_line
 from transcriber.service.status import Status

@@ -1,0 +1,170 @@
+"""Tasks: deliveries go in, one that is to be brought or answered comes out, in the order they came."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from transcriber.service.brought import Answer, Brought
+from trendscript.contracts.rows import Rejected
+from trendscript.transcription_requests import parse_request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from transcriber.service.consumer import Delivery
+    from trendscript.transcription_requests import TranscriptionRequest
+
+_AT_HAND = 2
+"""Requests whose audio is on the disk: the one that is listened to, and the next."""
+_TICK_SECONDS = 0.1
+
+
+@dataclass(eq=False, slots=True)
+class Task:
+    """A delivery being worked on. `dropped` is set where its partition went elsewhere."""
+
+    delivery: Delivery
+    request: TranscriptionRequest | Rejected
+    digest: str
+    dropped: threading.Event = field(default_factory=threading.Event)
+    bringing: bool = False
+    brought: Brought | Answer | Exception | None = None
+    begun: bool = False
+    faults: int = 0
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Its partition and offset."""
+        return self.delivery.partition, self.delivery.offset
+
+    def discard(self) -> None:
+        """Delete what was brought for it."""
+        if isinstance(self.brought, Brought):
+            self.brought.discard()
+        self.brought = None
+
+
+class Tasks:
+    """The tasks at hand, for whoever polls, brings and answers; any thread may ask."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Condition()
+        self._tasks: deque[Task] = deque()
+        self._finished: deque[Delivery] = deque()
+        self._stopping = threading.Event()
+        self._resting = False
+
+    def take(self, deliveries: Sequence[Delivery]) -> None:
+        """Add what was delivered, but for what is being worked on already."""
+        tasks = [Task(delivery, parse_request(delivery.value), delivery.digest) for delivery in deliveries]
+        with self._turn:
+            known = {task.place for task in self._tasks if not task.dropped.is_set()}
+            self._tasks.extend(task for task in tasks if task.place not in known)
+            self._turn.notify_all()
+
+    def drop(self, partitions: set[int]) -> None:
+        """Put aside the work on partitions that went elsewhere; what is under way ends at the next segment."""
+        with self._turn:
+            for task in self._tasks:
+                if task.delivery.partition in partitions:
+                    task.dropped.set()
+            self._finished = deque(one for one in self._finished if one.partition not in partitions)
+            self._turn.notify_all()
+
+    def take_finished(self) -> list[Delivery]:
+        """Deliveries that are answered, and whose answers are confirmed, since this was last asked."""
+        with self._turn:
+            finished = list(self._finished)
+            self._finished.clear()
+            return finished
+
+    def unfinished(self) -> list[Delivery]:
+        """Deliveries that are not answered yet."""
+        with self._turn:
+            return [task.delivery for task in self._tasks if not task.dropped.is_set()]
+
+    def requests_beside(self, task: Task) -> list[TranscriptionRequest]:
+        """Requests that wait for other videos than this task's."""
+        ours = None if isinstance(task.request, Rejected) else task.request.video_id
+        with self._turn:
+            waiting = [one.request for one in self._tasks if not one.dropped.is_set()]
+        return [one for one in waiting if not isinstance(one, Rejected) and one.video_id != ours]
+
+    def stop(self) -> None:
+        """Give out no more tasks, and have those under way end."""
+        self._stopping.set()
+        with self._turn:
+            self._turn.notify_all()
+
+    def stop_of(self, task: Task) -> Callable[[], bool]:
+        """What says whether work on a task is to end."""
+        return lambda: self._stopping.is_set() or task.dropped.is_set()
+
+    def next_to_bring(self) -> Task | None:
+        """Wait for a task that nobody has begun to bring; None when it is time to stop."""
+        with self._turn:
+            while not self._stopping.is_set():
+                for task in islice(self._tasks, _AT_HAND):
+                    if not (task.bringing or task.dropped.is_set() or self._resting):
+                        task.bringing = True
+                        return task
+                self._turn.wait(_TICK_SECONDS * 10)
+        return None
+
+    def put_brought(self, task: Task, brought: Brought | Answer | Exception) -> None:
+        """What was brought for a task; it is deleted where nobody works on that any more."""
+        with self._turn:
+            if task in self._tasks and not task.dropped.is_set():
+                task.brought = brought
+            elif isinstance(brought, Brought):
+                brought.discard()
+            self._turn.notify_all()
+
+    def first(self) -> Task | None:
+        """Wait until there is something brought for the first task; None when it is time to stop."""
+        with self._turn:
+            while not self._stopping.is_set():
+                while self._tasks and self._tasks[0].dropped.is_set():
+                    self._remove(self._tasks[0])
+                if self._tasks and self._tasks[0].brought is not None:
+                    return self._tasks[0]
+                self._turn.wait(_TICK_SECONDS * 10)
+        return None
+
+    def finish(self, task: Task) -> None:
+        """The task is answered, and its answer confirmed."""
+        with self._turn:
+            self._remove(task)
+            if not task.dropped.is_set():
+                self._finished.append(task.delivery)
+
+    def _remove(self, task: Task) -> None:
+        self._tasks.remove(task)
+        task.discard()
+        self._turn.notify_all()
+
+    def begin_anew(self, task: Task, *, with_audio: bool = False) -> None:
+        """Have work on it go on from what is kept; `with_audio` takes the audio that is here, if any."""
+        with self._turn:
+            if not (with_audio and isinstance(task.brought, Brought)):
+                task.discard()
+                task.bringing = False
+            task.begun = False
+            self._turn.notify_all()
+
+    def rest(self, task: Task, seconds: float, *, with_audio: bool = False) -> None:
+        """Bring nothing for so long, or until there is no reason to wait any more; the task is then begun anew."""
+        self._resting = True
+        self.begin_anew(task, with_audio=with_audio)
+        end = time.monotonic() + seconds
+        stop = self.stop_of(task)
+        while time.monotonic() < end and not stop():
+            time.sleep(min(_TICK_SECONDS, max(0.0, end - time.monotonic())))
+        with self._turn:
+            self._resting = False
+            self._turn.notify_all()
