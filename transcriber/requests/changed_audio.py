@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from transcriber.audio.changes import is_changed
 from transcriber.faults import VideoFault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from transcriber.audio.source import AudioFormat, AudioSource, Look
-    from transcriber.requests.known_audio import HeldFormat
+    from transcriber.audio.changes import HeldFormat
+    from transcriber.audio.source import AudioSource, Look
 
 
 @dataclass(slots=True)
@@ -31,12 +32,6 @@ class Looks:
             "never_seen": self.never_seen,
             "faults": self.faults,
         }
-
-
-def is_changed(held: HeldFormat, seen: AudioFormat) -> bool:
-    """Whether a look shows another format or file size than the one before. What either did not show tells nothing."""
-    pairs = ((held.itag, seen.itag), (held.bytes, seen.bytes))
-    return any(old is not None and new is not None and old != new for old, new in pairs)
 
 
 def look_for_changes(

@@ -1,8 +1,7 @@
-"""What the warehouse knows of audio: ids go in; lengths, formats seen before and the speed of past work come out."""
+"""What the warehouse knows of audio: ids go in; lengths and the speed of past work come out."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trendscript.speech_tables import read_rows
@@ -22,7 +21,6 @@ _LENGTHS = """
     left join processed.player_details using (video_id)
     where video.video_id = any(%(videos)s)
 """
-_FORMATS = "select video_id, itag, bytes from processed.audio_format where video_id = any(%(videos)s)"
 _SPEED = """
     select sum(duration_seconds) / nullif(sum(processing_seconds), 0)
     from processed.transcription
@@ -35,14 +33,6 @@ _SPEED = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class HeldFormat:
-    """The audio of a video as the newest look that was loaded showed it; None is what it did not show."""
-
-    itag: int | None
-    bytes: int | None
-
-
 def read_lengths(dsn: str, video_ids: Collection[str]) -> dict[str, float]:
     """Lengths of videos in seconds: of their audio where it was looked at, else of the video.
 
@@ -50,12 +40,6 @@ def read_lengths(dsn: str, video_ids: Collection[str]) -> dict[str, float]:
     """
     rows = read_rows(dsn, _LENGTHS, {"videos": list(video_ids)})
     return {video_id: float(seconds) for video_id, seconds in rows if seconds is not None}
-
-
-def read_formats(dsn: str, video_ids: Collection[str]) -> dict[str, HeldFormat]:
-    """The audio of the videos that have been looked at before. Raises what `read_rows` raises."""
-    rows = read_rows(dsn, _FORMATS, {"videos": list(video_ids)})
-    return {video_id: HeldFormat(itag, size) for video_id, itag, size in rows}
 
 
 def read_speed(dsn: str, *, backend: str, model: str) -> float | None:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from transcriber.audio.changes import read_formats
 from transcriber.records import to_audio_format_message
 from transcriber.requests.changed_audio import Looks, look_for_changes
-from transcriber.requests.known_audio import read_formats, read_lengths
+from transcriber.requests.known_audio import read_lengths
 from transcriber.requests.planning import plan_transcription
 from transcriber.requests.pricing import read_engine
 from transcriber.requests.video_ids import parse_video, split_videos

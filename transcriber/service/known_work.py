@@ -6,12 +6,13 @@ The warehouse only saves work: where it can't be asked, the work is done again a
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 import psycopg2
 import structlog
 from psycopg2.extras import Json
 
+from transcriber.audio.changes import is_changed, read_formats
 from trendscript.endpoints import postgres_dsn
 from trendscript.errors import TrendscriptError
 from trendscript.speech_tables import read_rows
@@ -23,11 +24,12 @@ if TYPE_CHECKING:
     from transcriber.records import Recipe
     from trendscript.settings import Settings
 
+Answered = TypeVar("Answered")
+
 _log = structlog.get_logger(__name__)
 
 _LEFT_ALONE_SECONDS = 60.0
 
-_FORMAT = "select itag, bytes from processed.audio_format where video_id = %(video_id)s"
 _BY_AUDIO = """
     select 1
     from processed.transcription
@@ -58,9 +60,10 @@ class KnownWork:
         return cls(lambda: postgres_dsn(settings))
 
     def holds_format(self, look: Look) -> bool:
-        """Tell whether the newest look that was loaded showed the same format and size."""
-        rows = self._ask(_FORMAT, {"video_id": look.video_id})
-        return rows == [(look.format.itag, look.format.bytes)]
+        """Tell whether a look was loaded, and this one shows no other audio than the newest of them."""
+        found = self._ask(lambda dsn: read_formats(dsn, [look.video_id])) or {}
+        held = found.get(look.video_id)
+        return held is not None and not is_changed(held, look.format)
 
     def holds_audio(self, look: Look, recipe: Recipe) -> bool:
         """Tell whether what this look shows was transcribed this way; False where it shows no number or no size."""
@@ -74,19 +77,19 @@ class KnownWork:
             "itag": look.format.itag,
             "bytes": look.format.bytes,
         }
-        return bool(self._ask(_BY_AUDIO, parameters))
+        return bool(self._ask(lambda dsn: read_rows(dsn, _BY_AUDIO, parameters)))
 
     def holds_transcription(self, transcription_id: str) -> bool:
         """Tell whether there is a transcription of this id, and not as a failed one."""
-        return bool(self._ask(_BY_ID, {"id": transcription_id}))
+        return bool(self._ask(lambda dsn: read_rows(dsn, _BY_ID, {"id": transcription_id})))
 
-    def _ask(self, question: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
-        """Rows; none where nobody answers, who is then left alone for a minute."""
+    def _ask(self, question: Callable[[str], Answered]) -> Answered | None:
+        """What the warehouse answers; None where nobody does, who is then left alone for a minute."""
         if time.monotonic() < self._not_before:
-            return []
+            return None
         try:
-            return read_rows(self._find_dsn(), question, parameters)
+            return question(self._find_dsn())
         except (TrendscriptError, psycopg2.Error) as error:
             self._not_before = time.monotonic() + _LEFT_ALONE_SECONDS
             _log.warning("warehouse_not_asked", cause=str(error).partition("\n")[0])
-            return []
+            return None

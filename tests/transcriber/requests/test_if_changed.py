@@ -11,10 +11,10 @@ import pytest
 
 from tests.commands import Run
 from tests.warehouse.speech import add_format, add_stub
+from transcriber.audio.changes import HeldFormat
 from transcriber.audio.source import AudioFormat, Look
 from transcriber.faults import PassingFault, VideoFault
-from transcriber.requests.changed_audio import Looks, is_changed, look_for_changes
-from transcriber.requests.known_audio import HeldFormat
+from transcriber.requests.changed_audio import Looks, look_for_changes
 from trendscript.contracts import load_contract
 from trendscript.contracts.rows import MessageReader, Rejected
 
@@ -134,22 +134,6 @@ def test_what_was_found_before_a_fault_is_published(
     assert "robot" in run.err
     assert [value["video_id"] for value in topics.new_values("transcription_request")] == [GROWN]
     assert [value["item"]["id"] for value in topics.new_values("youtube_audio_format")] == [GROWN]
-
-
-@pytest.mark.parametrize(
-    ("held", "seen", "changed"),
-    [
-        (HeldFormat(140, 1000), AudioFormat(itag=140, bytes=1000), False),
-        (HeldFormat(140, 1000), AudioFormat(itag=251, bytes=1000), True),
-        (HeldFormat(140, 1000), AudioFormat(itag=140, bytes=1001), True),
-        (HeldFormat(140, None), AudioFormat(itag=140, bytes=1001), False),
-        (HeldFormat(140, 1000), AudioFormat(), False),
-        (HeldFormat(None, 1000), AudioFormat(bytes=0), True),
-    ],
-)
-def test_only_what_both_looks_show_is_compared(held: HeldFormat, seen: AudioFormat, changed: bool) -> None:  # noqa: FBT001  (pytest gives it by name)
-    """A number that one of the looks did not show is no change."""
-    assert is_changed(held, seen) is changed
 
 
 def test_a_fault_of_one_video_stops_no_other() -> None:

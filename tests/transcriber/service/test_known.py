@@ -106,24 +106,43 @@ def test_what_differs_is_done(place: Place, database: str, other: dict[str, Any]
     assert drain(place).tally.transcribed == 1
 
 
+def _hold_format(dsn: str, video: str, *, itag: int | None, size: int) -> None:
+    """A look as the load job would have written it, of a video that is there."""
+    _hold_transcription(dsn, video, transcription_id=hashlib.sha256(video.encode()).hexdigest())
+    _write(
+        dsn,
+        "insert into processed.audio_format (video_id, itag, bytes, captured_at, source, row_digest, "
+        "source_partition, source_offset, batch_id) "
+        "values (%(video)s, %(itag)s, %(size)s, now(), 'folder', '', 0, 0, 0)",
+        {"video": video, "itag": itag, "size": size},
+    )
+
+
+def _looks_published(place: Place, *videos: str) -> list[str]:
+    looks = [value["item"]["id"] for value in place.values("youtube_audio_format")]
+    return [video for video in looks if video in videos]
+
+
 def test_a_look_that_the_warehouse_knows_is_not_published(place: Place, database: str) -> None:
     """The format goes out once for each change."""
     same, changed = a_video(1), a_video(2)
     place.source.itag = 140
     for video, size in ((same, CLIP.stat().st_size), (changed, 1)):
-        _hold_transcription(database, video, transcription_id=hashlib.sha256(video.encode()).hexdigest())
-        _write(
-            database,
-            "insert into processed.audio_format (video_id, itag, bytes, captured_at, source, row_digest, "
-            "source_partition, source_offset, batch_id) "
-            "values (%(video)s, 140, %(size)s, now(), 'folder', '', 0, 0, 0)",
-            {"video": video, "size": size},
-        )
+        _hold_format(database, video, itag=140, size=size)
     place.find_dsn = lambda: database
     place.request(same, changed)
     drain(place)
-    looks = [value["item"]["id"] for value in place.values("youtube_audio_format")]
-    assert [video for video in looks if video in (same, changed)] == [changed]
+    assert _looks_published(place, same, changed) == [changed]
+
+
+def test_a_look_that_shows_less_than_the_one_before_is_not_published(place: Place, database: str) -> None:
+    """A folder knows no format numbers: its look is no change, and must not take away what is known."""
+    video = a_video()
+    _hold_format(database, video, itag=140, size=CLIP.stat().st_size)
+    place.find_dsn = lambda: database
+    place.request(video)
+    drain(place)
+    assert _looks_published(place, video) == []
 
 
 def test_captions_that_are_there_suffice(place: Place) -> None:
