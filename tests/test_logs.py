@@ -7,24 +7,17 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-import pytest
 import structlog
 
 from trendscript.logs import configure_logging, run_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import pytest
 
 
 class _Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
-
-
-@pytest.fixture(autouse=True)
-def _own_logging() -> Iterator[None]:
-    yield
-    structlog.reset_defaults()
 
 
 def _lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg2
 import pytest
-import structlog
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner
@@ -28,7 +27,6 @@ from trendscript.cli.main import app
 from trendscript.errors import ServerUnreachable, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from prometheus_client.registry import Collector
@@ -37,12 +35,6 @@ if TYPE_CHECKING:
     from tests.spark_jobs.conftest import Loading
 
 Samples = dict[tuple[str, tuple[str, ...]], float]
-
-
-@pytest.fixture(autouse=True)
-def _own_logging() -> Iterator[None]:
-    yield
-    structlog.reset_defaults()
 
 
 def samples_of(text: str) -> Samples:
