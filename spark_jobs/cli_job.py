@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import orjson
 import typer
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from trendscript.settings import Settings
 
 WRITER = "pipeline_writer"
+
+Report = TypeVar("Report")
 
 MaxQuarantinePercent = Annotated[
     float | None,
@@ -97,16 +99,21 @@ def build_ledger_job(settings: Settings, *, with_kafka: bool) -> Job:
 
 
 def writer_dsn(settings: Settings) -> str:
-    """Postgres as the settings' user; in the local stack as `pipeline_writer`, who may do no more than a load does.
+    """Postgres as `role_dsn` has it, for who may do no more than a load does."""
+    return role_dsn(settings, WRITER)
+
+
+def role_dsn(settings: Settings, role: str) -> str:
+    """Postgres as the settings' user; in the local stack as this role.
 
     Raises PostgresUnreachable or DatabaseNotMigrated.
     """
     from trendscript.endpoints import postgres_dsn
     from trendscript.migrations import require_migrated
 
-    # Asked as the settings' user, since the migrations are what makes the writer.
+    # Asked as the settings' user, since the migrations are what makes the role.
     require_migrated(postgres_dsn(settings))
-    return postgres_dsn(settings, user=None if settings.postgres_host else WRITER)
+    return postgres_dsn(settings, user=None if settings.postgres_host else role)
 
 
 def lake_address(settings: Settings) -> str | None:
@@ -133,20 +140,33 @@ def find_contracts(topics: list[str]) -> list[Contract]:
 def run_each(
     contracts: Iterable[Contract], work: Callable[[Contract], TopicReport], *, busy_is_fine: bool = False
 ) -> tuple[list[TopicReport], TrendscriptError | None]:
-    """Do the work topic after topic. What came of each, and the gravest failure; one topic's doesn't stop the others.
-
-    Where `busy_is_fine`, a topic that somebody works on is no failure, unless that takes too long.
-    """
-    from spark_jobs.lease import TopicBusy
+    """Do work that reports a load's counts topic after topic, as `each_topic` does."""
     from spark_jobs.report import TopicReport
 
-    reports: list[TopicReport] = []
+    return each_topic(contracts, work, lambda topic, note: TopicReport(topic, (), note=note), busy_is_fine=busy_is_fine)
+
+
+def each_topic(
+    contracts: Iterable[Contract],
+    work: Callable[[Contract], Report],
+    to_note: Callable[[str, str], Report],
+    *,
+    busy_is_fine: bool = False,
+) -> tuple[list[Report], TrendscriptError | None]:
+    """Do the work topic after topic. What came of each, and the gravest failure; one topic's doesn't stop the others.
+
+    `to_note` makes the report of a topic that failed, from its name and a sentence. Where `busy_is_fine`, a topic
+    that somebody works on is no failure, unless that takes too long.
+    """
+    from spark_jobs.lease import TopicBusy
+
+    reports: list[Report] = []
     failures: list[TrendscriptError] = []
     for contract in contracts:
         try:
             reports.append(work(contract))
         except TrendscriptError as failure:
-            reports.append(TopicReport(contract.topic, (), note=str(failure)))
+            reports.append(to_note(contract.topic, str(failure)))
             if not (busy_is_fine and isinstance(failure, TopicBusy) and not failure.stuck):
                 failures.append(failure)
     return reports, max(failures, key=lambda failure: failure.exit_code, default=None)
