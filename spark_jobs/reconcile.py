@@ -44,7 +44,7 @@ def reconcile(
     """Compare what the ledger says of these topics, or of all that were ever loaded, with what is there.
 
     The lake is looked at where `lake` names it; `open_spark` is called only when there is something to look for.
-    Tables are counted whole, since several topics may feed them. Raises ContractMissing for an unknown topic.
+    Tables are counted whole, since several topics may feed them. Raises ContractNotFound for an unknown topic.
     """
     with database_failures("reconcile"), closing(connect(dsn, application_name="trendscript reconcile")) as connection:
         connection.set_session(isolation_level="REPEATABLE READ", readonly=True)

@@ -1,0 +1,79 @@
+"""Files of the lake: a Delta table's path goes in; its size on disk, and Delta's own upkeep of it, come out."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from delta.tables import DeltaTable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pyspark.sql import SparkSession
+
+_RETENTION_CHECK = "spark.databricks.delta.retentionDurationCheck.enabled"
+_HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Lake:
+    """Where the lake is, and how to get at Spark, which is started only when there is something to do there."""
+
+    address: str
+    open_spark: Callable[[], SparkSession]
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Files under a path and their bytes, Delta's log among them."""
+
+    files: int
+    bytes: int
+
+    def to_json(self) -> dict[str, int]:
+        """As `lake --json` prints it."""
+        return asdict(self)
+
+
+def read_size(spark: SparkSession, path: str) -> Size:
+    """Ask the file system that the path is on, whichever it is."""
+    context: Any = spark.sparkContext  # PySpark has no public door to Hadoop's file systems
+    there = context._jvm.org.apache.hadoop.fs.Path(path)  # noqa: SLF001  (see above)
+    summary = there.getFileSystem(context._jsc.hadoopConfiguration()).getContentSummary(there)  # noqa: SLF001  (see above)
+    return Size(summary.getFileCount(), summary.getLength())
+
+
+def vacuum(spark: SparkSession, path: str, retain: timedelta) -> None:
+    """Delete files that no version of the table younger than `retain` needs.
+
+    Only while nobody writes to the table: files of a write that isn't committed yet would go too.
+    """
+    with _without_retention_check(spark):
+        DeltaTable.forPath(spark, path).vacuum(retain / _HOUR)
+
+
+def count_live_files(spark: SparkSession, path: str) -> int:
+    """How many files the table's newest version reads."""
+    (detail,) = DeltaTable.forPath(spark, path).detail().select("numFiles").collect()
+    return int(detail["numFiles"])
+
+
+def count_vacuumable(spark: SparkSession, path: str, retain: timedelta) -> int:
+    """How many files `vacuum` would delete."""
+    with _without_retention_check(spark):
+        found = spark.sql(f"vacuum delta.`{path}` retain {retain / _HOUR} hours dry run")
+        return found.count()
+
+
+@contextmanager
+def _without_retention_check(spark: SparkSession) -> Iterator[None]:
+    """Delta refuses less than a week, since a write may be under way; the lease is what rules that out here."""
+    before = spark.conf.get(_RETENTION_CHECK, "true") or "true"
+    spark.conf.set(_RETENTION_CHECK, "false")
+    try:
+        yield
+    finally:
+        spark.conf.set(_RETENTION_CHECK, before)
