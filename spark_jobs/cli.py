@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from spark_jobs import cli_dead_letters
+from spark_jobs import cli_dead_letters, cli_lake
 from spark_jobs.cli_accept_gap import accept_gap
 from spark_jobs.cli_follow import Served, run_follow, to_pace
 from spark_jobs.cli_job import MaxQuarantinePercent, allow_quarantine, build_job, find_contracts, run_each, show_reports
 from spark_jobs.cli_metrics import metrics
+from spark_jobs.cli_purge import purge
 from spark_jobs.cli_reconcile import reconcile
 from spark_jobs.cli_replay import replay
 from trendscript.errors import UsageError
@@ -29,8 +30,10 @@ def register(app: typer.Typer) -> None:
     app.command("replay")(replay)
     app.command("accept-gap")(accept_gap)
     app.command("reconcile")(reconcile)
+    app.command("purge")(purge)
     app.command("metrics")(metrics)
     app.add_typer(cli_dead_letters.app, name="dead-letters")
+    app.add_typer(cli_lake.app, name="lake")
 
 
 def load(  # noqa: PLR0913  (each is an option)
