@@ -82,6 +82,8 @@ def purge_topic(job: Job, contract: Contract, doomed: Doomed, lake: Lake | None)
     """
     topic = contract.topic
     with database_failures(topic), take_lease(job.dsn, topic) as lease, job.connected(f"purge {topic}") as connection:
+        if not _was_loaded(connection, topic):
+            return _nothing(topic)
         job.on_step(topic, "tables and quarantine")
         report = _purge_postgres(connection, contract, doomed, keep=True)
         lease.check()
@@ -95,12 +97,23 @@ def rehearse_purge(job: Job, contract: Contract, doomed: Doomed, lake: Lake | No
     """
     topic = contract.topic
     with database_failures(topic), take_lease(job.dsn, topic), job.connected(f"dry run of {topic}") as connection:
+        if not _was_loaded(connection, topic):
+            return _nothing(topic)
         job.on_step(topic, "dry run")
         report = _purge_postgres(connection, contract, doomed, keep=False)
     if lake is None:
         return report
     messages = count_old_messages(lake.open_spark(), lake.address, contract, doomed)
     return replace(report, lake=PurgedLake(messages))
+
+
+def _was_loaded(connection: Connection, topic: str) -> bool:
+    with connection, connection.cursor() as cursor:
+        return ledger.find_topic(cursor, topic) is not None
+
+
+def _nothing(topic: str) -> PurgeReport:
+    return PurgeReport(topic, note=f"{topic}: nothing of it was ever loaded")
 
 
 def _purge_postgres(connection: Connection, contract: Contract, doomed: Doomed, *, keep: bool) -> PurgeReport:
@@ -112,10 +125,10 @@ def _purge_postgres(connection: Connection, contract: Contract, doomed: Doomed, 
             lock_tables(cursor, contract, contracts)
             tables = purge_tables(cursor, contract, contracts, doomed)
             letters = purge_letters(connection, topic, doomed)
-            if not keep:
-                connection.rollback()
-            elif ledger.find_topic(cursor, topic) is not None:
+            if keep:
                 _record(cursor, topic, doomed, tables, letters)
+            else:
+                connection.rollback()
     except psycopg2.errors.InsufficientPrivilege as refused:
         raise JanitorNeeded(topic, " ".join(str(refused).split())) from refused
     return PurgeReport(topic, tables, sum(found.unclosed + found.closed for found in letters))

@@ -7,6 +7,7 @@ The lake is read after it, and only at offsets that the snapshot has.
 from __future__ import annotations
 
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING
 
 from spark_jobs.failures import database_failures
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor  # noqa: N812  (psycopg2 spells its classes small)
     from pyspark.sql import SparkSession
 
-    from spark_jobs.reconcile_ledger import TopicLedger
+    from spark_jobs.reconcile_lake import Held
+    from spark_jobs.reconcile_ledger import Place, TopicLedger
     from spark_jobs.reconcile_tables import RangeKey, Written
     from spark_jobs.reconciliation import Comparison
 
@@ -100,9 +102,19 @@ def _compare_lakes(
         spark = open_spark()
         on_step(ledger.topic, "lake")
         try:
-            yield from compare_lake(ledger.topic, kept, read_held(spark, lake, ledger.topic, kept))
+            held = _read_twice(partial(read_held, spark, lake, ledger.topic, kept))
         except LakeBroken as broken:
             yield broken_lake(ledger.topic, kept, str(broken))
+        else:
+            yield from compare_lake(ledger.topic, kept, held)
+
+
+def _read_twice(read: Callable[[], dict[Place, Held]]) -> dict[Place, Held]:
+    """Read again what was broken: a purge or vacuum may have deleted files of the version that was being read."""
+    try:
+        return read()
+    except LakeBroken:
+        return read()
 
 
 def _notes(ledger: TopicLedger, lake: str | None) -> Iterator[str]:

@@ -192,7 +192,7 @@ def _history(ledger: TopicLedger, place: Place) -> list[_Read | _Taken | _SetBac
         *(
             ((purged.after_batch, 1), _Taken(purged.from_offset, purged.until_offset, purged.unclosed))
             for purged in ledger.purged_letters
-            if (purged.topic_id, purged.partition) == place
+            if (purged.topic_id, purged.partition) == place and purged.unclosed
         ),
     ]
     return [happened for _, happened in sorted(dated, key=lambda found: found[0])]
