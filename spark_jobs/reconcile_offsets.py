@@ -35,7 +35,7 @@ def _compare_place(ledger: TopicLedger, place: Place) -> Comparison:
     position = ledger.positions.get(place, reached)
     begin = min((begin for begin, _ in covered), default=position)
     missing = subtract_spans([(begin, position)], covered)
-    beyond = subtract_spans([(position, reached)], backward)
+    beyond = subtract_spans(covered, [(0, position), *backward])
     twice = subtract_spans(find_overlaps(loaded), backward)
     faults = [
         *(["ranges were loaded, and the ledger has no position"] if loads and place not in ledger.positions else []),
@@ -49,7 +49,7 @@ def _compare_place(ledger: TopicLedger, place: Place) -> Comparison:
     return Comparison(
         what="offsets",
         subject=ledger.topic,
-        ledger=position - begin,
+        ledger=max(0, position - begin),
         found=count_offsets(subtract_spans([(begin, position)], missing)) + count_offsets([*beyond, *twice]),
         partition=partition,
         topic_id=topic_id,

@@ -21,6 +21,7 @@ from trendscript.contracts import load_contract
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from spark_jobs.batch import BatchKind
     from trendscript.contracts import Contract
 
 CHARTS = replace(load_contract("youtube_trending"), topic="charts")
@@ -78,14 +79,15 @@ def load_values(  # noqa: PLR0913  (a place has many parts)
     partition: int = 0,
     first_offset: int = 0,
     topic_id: str = "topic-id",
+    kind: BatchKind = "load",
 ) -> int:
-    """Load messages as a batch of one range, and commit it; the batch's number."""
+    """Load messages, or load them again, as a batch of one range, and commit it; the batch's number."""
     identity = TopicIdentity(contract.topic, "cluster", topic_id)
     wanted = OffsetRange(partition, first_offset, first_offset + len(values))
     with closing(psycopg2.connect(dsn)) as connection, connection, connection.cursor() as cursor:
         ledger.register_topic(cursor, identity)
         ledger.save_new_positions(cursor, identity, {partition: first_offset})
-        batch = ledger.save_plan(cursor, identity, contract, (wanted,))
+        batch = ledger.save_plan(cursor, identity, contract, (wanted,), kind=kind)
     # As if from the lake: the count stands for what Kafka would be asked.
     task = to_range_task(a_job(dsn), contract, replace(batch, source="lake"), expected={partition: len(values)})
     given = a_raw_batch(values, partition=partition, first_offset=first_offset)
