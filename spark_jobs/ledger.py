@@ -113,7 +113,8 @@ def save_plan(  # noqa: PLR0913  (what a batch is)
 ) -> Batch:
     """Write a batch and its ranges. The caller commits."""
     # One planner at a time takes a number; topics planned in one millisecond would else take the same.
-    cursor.execute("select pg_advisory_xact_lock(hashtext('trendscript batch id'))")
+    # A lock of the table, which hinders nobody else: an advisory lock could be held by whoever may connect.
+    cursor.execute("lock table pipeline.batch in share update exclusive mode")
     # A database restored from a backup must not use a batch id again: Delta would skip the batch as already written.
     cursor.execute("select coalesce(max(batch_id), 0) from pipeline.batch")
     batch_id = max(_one(cursor)[0] + 1, time.time_ns() // 1_000_000)

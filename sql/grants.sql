@@ -26,3 +26,5 @@ grant update on table processed.video, processed.channel to pipeline_janitor;
 -- Deletions are written down by who deletes, and by nobody else.
 revoke insert, update on table pipeline.purge from pipeline_writer;
 grant insert, update on table pipeline.purge to pipeline_janitor;
+-- Purging is done under the topic's lease.
+grant insert, update on table pipeline.lease to pipeline_janitor;

@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+from contextlib import closing, contextmanager
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
+import psycopg2
 import pytest
 
-from spark_jobs.lease import LeaseLost, TopicBusy, take_lease
+from spark_jobs.lease import HeldLease, LeaseLost, TopicBusy, read_leases, take_lease
 from tests.builders import query
+from tests.spark_jobs.quarantined import as_writer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.conftest import Stack
 
 HOLDERS = "select pid from pg_stat_activity where datname = current_database() and application_name like %s"
+KEY = "select key from pipeline.lease where topic = 'charts'"
+
+
+@contextmanager
+def _as_analyst(dsn: str, statement: str) -> Iterator[None]:
+    """A session of an analyst's that has run a statement and stays open."""
+    with closing(psycopg2.connect(as_writer(dsn).replace("pipeline_writer", "data_analyst"))) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+            yield
 
 
 def test_a_second_runner_is_told_who_holds_the_topic_and_since_when(database: str) -> None:
@@ -38,13 +58,20 @@ def test_a_lease_ends_with_its_block(database: str) -> None:
         lease.check()
 
 
-def test_topics_and_databases_do_not_share_a_lease(database: str, empty_database: str) -> None:
+def test_topics_and_databases_do_not_share_a_lease(stack: Stack, database: str, migrated_template: str) -> None:
     """Another topic is free, and so is the same topic of another warehouse on the server."""
-    with take_lease(database, "charts"), take_lease(database, "videos"), take_lease(empty_database, "charts"):
-        for dsn in (database, empty_database):
-            ((pid,),) = query(dsn, HOLDERS, ["trendscript lease charts"])
-            with pytest.raises(TopicBusy, match=f"process {pid},"), take_lease(dsn, "charts"):
-                pass
+    other = database.rpartition("/")[0] + "/lease_of_another"
+    with closing(psycopg2.connect(stack.dsn)) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        cursor.execute(f"create database lease_of_another template {migrated_template}")
+        try:
+            with take_lease(database, "charts"), take_lease(database, "videos"), take_lease(other, "charts"):
+                for dsn in (database, other):
+                    ((pid,),) = query(dsn, HOLDERS, ["trendscript lease charts"])
+                    with pytest.raises(TopicBusy, match=f"process {pid},"), take_lease(dsn, "charts"):
+                        pass
+        finally:
+            cursor.execute("drop database lease_of_another with (force)")
 
 
 def test_a_lost_connection_is_noticed_at_the_next_check(database: str) -> None:
@@ -56,3 +83,39 @@ def test_a_lost_connection_is_noticed_at_the_next_check(database: str) -> None:
             lease.check()
         with take_lease(database, "charts") as other:
             other.check()
+
+
+@pytest.mark.parametrize("lock", ["pg_advisory_lock", "pg_advisory_lock_shared"])
+def test_an_analyst_can_not_hold_up_a_topic(database: str, lock: str) -> None:
+    """Who has seen the lock in use and takes it when it is free holds nobody up: the topic gets another."""
+    with take_lease(as_writer(database), "charts"):
+        pass
+    ((key,),) = query(database, KEY)
+    with _as_analyst(database, f"select {lock}({key})"):
+        with take_lease(as_writer(database), "charts"):
+            assert [lease.topic for lease in _leases(database)] == ["charts"]
+            with pytest.raises(TopicBusy), take_lease(as_writer(database), "charts"):
+                pass
+        assert query(database, KEY) != [(key,)]
+    assert _leases(database) == []
+
+
+def test_the_lock_stays_the_same_while_no_stranger_holds_it(database: str) -> None:
+    """A runner that finds another one is no reason for a new one: both would believe they have the topic."""
+    with take_lease(database, "charts"):
+        before = query(database, KEY)
+        with pytest.raises(TopicBusy), take_lease(as_writer(database), "charts"):
+            pass
+    with take_lease(database, "charts"):
+        assert query(database, KEY) == before
+
+
+def test_analysts_do_not_see_which_lock_is_next(database: str) -> None:
+    """The table of locks is not theirs to read."""
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege), _as_analyst(database, KEY):
+        pass
+
+
+def _leases(dsn: str) -> list[HeldLease]:
+    with closing(psycopg2.connect(dsn)) as connection:
+        return read_leases(connection)
