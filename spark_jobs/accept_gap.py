@@ -9,7 +9,7 @@ from spark_jobs import ledger
 from spark_jobs.failures import database_failures
 from spark_jobs.gaps import Acceptance, NothingToAccept, WholeTopicOnly, decide_gaps, decide_takeover
 from spark_jobs.lease import take_lease
-from spark_jobs.offsets import PositionMoved
+from trendscript.errors import TryAgainLater
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -22,12 +22,25 @@ if TYPE_CHECKING:
     from spark_jobs.topic_state import TopicIdentity, TopicState
 
 
+class DecisionOutdated(TryAgainLater):
+    """Raised when a position moved while it was decided what to give up; nothing was changed."""
+
+    def __init__(self, topic: str, partition: int, known: int | None) -> None:
+        self.topic, self.partition, self.known = topic, partition, known
+        where = "had no position" if known is None else f"stood at offset {known}"
+        super().__init__(
+            f"{topic}, partition {partition} {where} when this was decided, and no longer does: an attempt to load it "
+            "ended meanwhile. Nothing was changed. Look again with --dry-run, and decide again."
+        )
+
+
 def accept_gap(
     job: Job, topic: str, why: str, *, partitions: Collection[int] = (), dry_run: bool = False
 ) -> Acceptance:
     """Give up what can't be loaded any more, so that the next load goes on behind it; one transaction, or nothing.
 
-    Raises NothingToAccept when a load would find nothing amiss, WholeTopicOnly, TopicBusy, or TopicMissing.
+    Raises NothingToAccept when a load would find nothing amiss, WholeTopicOnly, TopicBusy, DecisionOutdated, or
+    TopicMissing.
     """
     with (
         database_failures(topic),
@@ -73,11 +86,8 @@ def _apply(cursor: Cursor, accepted: Acceptance, why: str) -> None:
         ledger.abandon_batch(cursor, accepted.abandoned.batch_id, why)
     if accepted.takes_over:
         _take_over(cursor, accepted.identity)
-    positions = ledger.read_positions(cursor, accepted.identity.topic_id)
-    ledger.save_new_positions(cursor, accepted.identity, accepted.positions)
     for partition, offset in accepted.positions.items():
-        if partition in positions:
-            _set_position(cursor, accepted.identity, partition, positions[partition], offset)
+        _set_position(cursor, accepted, partition, offset)
     for gap in accepted.gaps:
         _record(cursor, accepted.identity.topic, gap, why)
         if gap.fault == "PositionAhead":
@@ -91,16 +101,27 @@ def _take_over(cursor: Cursor, identity: TopicIdentity) -> None:
     )
 
 
-def _set_position(cursor: Cursor, identity: TopicIdentity, partition: int, known: int, offset: int) -> None:
-    cursor.execute(
-        """
-        update pipeline.position set next_offset = %s, updated_at = now()
-        where topic_id = %s and partition = %s and next_offset = %s
-        """,
-        [offset, identity.topic_id, partition, known],
-    )
+def _set_position(cursor: Cursor, accepted: Acceptance, partition: int, offset: int) -> None:
+    """Move the position from where it was when this was decided, or write the first one. Raises DecisionOutdated."""
+    identity, known = accepted.identity, accepted.known.get(partition)
+    if known is None:
+        cursor.execute(
+            """
+            insert into pipeline.position (topic, topic_id, partition, next_offset) values (%s, %s, %s, %s)
+            on conflict do nothing
+            """,
+            [identity.topic, identity.topic_id, partition, offset],
+        )
+    else:
+        cursor.execute(
+            """
+            update pipeline.position set next_offset = %s, updated_at = now()
+            where topic_id = %s and partition = %s and next_offset = %s
+            """,
+            [offset, identity.topic_id, partition, known],
+        )
     if cursor.rowcount != 1:
-        raise PositionMoved(identity.topic, partition, known)
+        raise DecisionOutdated(identity.topic, partition, known)
 
 
 def _record(cursor: Cursor, topic: str, gap: Gap, why: str) -> None:

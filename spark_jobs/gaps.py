@@ -41,13 +41,17 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """What is decided: gaps to record, positions to set, a batch to abandon, and the topic that takes over, if any."""
+    """What is decided: gaps to record, positions to set, a batch to abandon, and the topic that takes over, if any.
+
+    `known` are the positions of that topic that this was decided on; a partition without one has none there.
+    """
 
     identity: TopicIdentity
     gaps: tuple[Gap, ...] = ()
     positions: dict[int, int] = field(default_factory=dict)
     abandoned: Batch | None = None
     takes_over: bool = False
+    known: Mapping[int, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """As `accept-gap --json` prints it."""
@@ -82,7 +86,8 @@ def decide_gaps(
             moved[partition] = end
     lost = [] if planned is None else _lost_of_plan(planned, state, moved, only)
     unfinished = planned is not None and (lost or _is_stuck(planned, state, moved))
-    return Acceptance(state.identity, (*gaps, *lost), moved, planned if unfinished else None)
+    abandoned = planned if unfinished else None
+    return Acceptance(state.identity, (*gaps, *lost), moved, abandoned, known=positions)
 
 
 def _lost_of_plan(planned: Batch, state: TopicState, moved: Collection[int], only: Collection[int]) -> list[Gap]:

@@ -12,7 +12,7 @@ import pytest
 from kafka import KafkaProducer, TopicPartition
 
 from spark_jobs import finish
-from spark_jobs.accept_gap import accept_gap
+from spark_jobs.accept_gap import DecisionOutdated, accept_gap
 from spark_jobs.gaps import NothingToAccept, WholeTopicOnly
 from spark_jobs.lease import TopicBusy, take_lease
 from spark_jobs.load_range import range_loader
@@ -156,6 +156,30 @@ def test_a_batch_that_cannot_be_finished_is_abandoned(topic: Topic) -> None:
     assert topic.load_range(batch, 1) == "already committed"
     assert topic.positions() == [(0, 2), (1, 3)]
     assert topic.load() == 2
+
+
+def test_a_position_that_moves_while_it_is_decided_undoes_all(topic: Topic, database: str) -> None:
+    """An attempt that ends just before its batch is abandoned has loaded what would be given up, or more."""
+    topic.publish(4)
+    topic.plan()
+    topic.expire(2)
+    query(
+        database,
+        """
+        create function pipeline.move() returns trigger language plpgsql as $$
+        begin
+            update pipeline.position set next_offset = 4 where partition = 0;
+            return new;
+        end $$;
+        create trigger attempt_ends after update on pipeline.batch
+        for each row when (new.state = 'abandoned') execute function pipeline.move();
+        """,
+    )
+    before = topic.ledger()
+    with pytest.raises(DecisionOutdated, match="stood at offset 0 when this was decided") as outdated:
+        topic.accept()
+    assert outdated.value.exit_code == 75
+    assert topic.ledger() == before
 
 
 def test_partitions_can_be_accepted_one_by_one(topic: Topic) -> None:
