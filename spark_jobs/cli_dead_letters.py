@@ -42,7 +42,9 @@ def list_dead_letters(
 
 @app.command("show")
 def show_dead_letter(
-    identifier: Annotated[str, typer.Argument(metavar="ID", help="As `list` prints it: TOPIC/PARTITION/OFFSET.")],
+    identifier: Annotated[
+        str, typer.Argument(metavar="ID", help="As `list` prints it, mostly TOPIC/PARTITION/OFFSET.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document to standard output.")] = False,
 ) -> None:
     """Show one quarantined message whole: reason, key, headers, and its bytes."""
@@ -92,7 +94,8 @@ def _retry(
 @app.command("discard")
 def discard_dead_letters(
     identifiers: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", help="As `list` prints them: TOPIC/PARTITION/OFFSET.")
+        list[str] | None,
+        typer.Argument(metavar="[ID]...", help="As `list` prints them, mostly TOPIC/PARTITION/OFFSET."),
     ] = None,
     why: Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason, kept with each message.")] = "",
     topic: Annotated[

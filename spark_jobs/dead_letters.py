@@ -13,21 +13,51 @@ from trendscript.errors import UsageError
 from trendscript.postgres import connect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from psycopg2.extensions import cursor as Cursor  # noqa: N812  (psycopg2 spells its classes small)
 
-_COLUMNS = """
-    topic, partition, "offset", reason, state, batch_id, first_seen_at, message_timestamp,
-    message_key, message_value, headers, why, decided_by
+# The last column tells of another message at the same place, of a topic that was made anew.
+_LETTERS = """
+with incarnation as (select distinct topic, topic_id from pipeline.dead_letter)
+select
+    d.topic, d.partition, d."offset", d.reason, d.state, d.batch_id, d.first_seen_at, d.message_timestamp,
+    d.message_key, d.message_value, d.headers, d.why, d.decided_by, d.topic_id,
+    exists (
+        select from incarnation as i join pipeline.dead_letter as o using (topic_id)
+        where i.topic = d.topic and i.topic_id <> d.topic_id and o.partition = d.partition and o."offset" = d."offset"
+    )
+from pipeline.dead_letter as d
 """
 _KEY = 8  # place of message_key among the columns
-_IDENTIFIER = re.compile(r"([^/]+)/(\d+)/(\d+)\Z")
+_IDENTIFIER = re.compile(r"([^/]+)/(\d+)/(\d+)(?:@(.+))?\Z")
 
 
 class DeadLetterNotFound(UsageError):
     """Raised when no quarantined message has the identifier."""
+
+
+class DeadLetterAmbiguous(UsageError):
+    """Raised when several messages stand at one place, since the topic was made anew, and the id doesn't say which."""
+
+    def __init__(self, identifier: str, found: Sequence[DeadLetter]) -> None:
+        self.identifier, self.found = identifier, found
+        which = ", ".join(f"{letter.identifier} ({letter.state})" for letter in found)
+        super().__init__(
+            f"{identifier} may mean several messages, since the topic was made anew: {which}. Name the one you mean by "
+            "its whole id, in quotes. Nothing was changed."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a quarantined message stands; without `topic_id`, in whichever topic of that name."""
+
+    topic: str
+    partition: int
+    offset: int
+    topic_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +77,21 @@ class DeadLetter:
     headers: list[dict[str, Any]] | None
     why: str | None
     decided_by: str | None = None
+    topic_id: str = ""
+    ambiguous: bool = False
 
     @property
     def identifier(self) -> str:
-        """TOPIC/PARTITION/OFFSET: where in Kafka the message stands."""
-        return f"{self.topic}/{self.partition}/{self.offset}"
+        """TOPIC/PARTITION/OFFSET: where in Kafka the message stands; @TOPIC_ID where another stands there as well."""
+        place = f"{self.topic}/{self.partition}/{self.offset}"
+        return f"{place}@{self.topic_id}" if self.ambiguous else place
 
     def to_json(self) -> dict[str, Any]:
         """All of it as JSON; bytes as text where they are UTF-8, and always as base64."""
         return {
             "id": self.identifier,
             "topic": self.topic,
+            "topic_id": self.topic_id,
             "partition": self.partition,
             "offset": self.offset,
             "reason": self.reason,
@@ -77,45 +111,56 @@ class DeadLetter:
 
 def find_dead_letters(dsn: str, *, topic: str | None, state: str, limit: int) -> tuple[int, list[DeadLetter]]:
     """How many there are, and the newest of them."""
-    where = "where (%(topic)s is null or topic = %(topic)s) and (%(state)s = 'all' or state = %(state)s)"
+    where = "where (%(topic)s is null or d.topic = %(topic)s) and (%(state)s = 'all' or d.state = %(state)s)"
     values = {"topic": topic, "state": state, "limit": limit}
     with open_cursor(dsn) as cursor:
-        cursor.execute(f"select count(*) from pipeline.dead_letter {where}", values)  # noqa: S608  (text from here)
+        cursor.execute(f"select count(*) from pipeline.dead_letter as d {where}", values)  # noqa: S608  (text from here)
         ((total,),) = cursor.fetchall()
         cursor.execute(
-            f"select {_COLUMNS} from pipeline.dead_letter {where} "  # noqa: S608  (text from here)
-            'order by first_seen_at desc, topic, partition, "offset" limit %(limit)s',
+            f'{_LETTERS} {where} order by d.first_seen_at desc, d.topic, d.partition, d."offset" limit %(limit)s',
             values,
         )
         return total, [_to_letter(found) for found in cursor.fetchall()]
 
 
 def read_dead_letter(dsn: str, identifier: str) -> DeadLetter:
-    """The quarantined message at TOPIC/PARTITION/OFFSET; of a topic that was made anew, the newest.
+    """The quarantined message of an id, TOPIC/PARTITION/OFFSET or that with @TOPIC_ID.
 
-    Raises DeadLetterNotFound.
+    Raises DeadLetterNotFound, or DeadLetterAmbiguous where the topic was made anew and two stand at the place.
     """
-    place = to_place(identifier)
     with open_cursor(dsn) as cursor:
-        cursor.execute(
-            f"select {_COLUMNS} from pipeline.dead_letter "  # noqa: S608  (text from here)
-            'where topic = %s and partition = %s and "offset" = %s order by first_seen_at desc limit 1',
-            place,
-        )
-        found = cursor.fetchone()
-    if found is None:
+        return find_dead_letter(cursor, identifier)
+
+
+def find_dead_letter(cursor: Cursor, identifier: str) -> DeadLetter:
+    """As `read_dead_letter`, in a transaction of the caller's."""
+    place = to_place(identifier)
+    cursor.execute(
+        f"""
+        {_LETTERS}
+        where d.topic = %s and d.partition = %s and d."offset" = %s and (%s::text is null or d.topic_id = %s)
+        order by d.first_seen_at desc
+        """,
+        [place.topic, place.partition, place.offset, place.topic_id, place.topic_id],
+    )
+    found = [_to_letter(row) for row in cursor.fetchall()]
+    if not found:
         raise DeadLetterNotFound(
             f"No message {identifier} is in quarantine. `trendscript dead-letters list` shows all."
         )
-    return _to_letter(found)
+    if len(found) > 1:
+        raise DeadLetterAmbiguous(identifier, found)
+    return found[0]
 
 
-def to_place(identifier: str) -> tuple[str, ...]:
-    """Topic, partition and offset of an identifier. Raises DeadLetterNotFound when it isn't one."""
+def to_place(identifier: str) -> Place:
+    """The place that an identifier names. Raises DeadLetterNotFound when it isn't one."""
     place = _IDENTIFIER.match(identifier)
     if not place:
-        raise DeadLetterNotFound(f"{identifier!r} is no dead letter's id; it reads TOPIC/PARTITION/OFFSET.")
-    return place.groups()
+        raise DeadLetterNotFound(
+            f"{identifier!r} is no dead letter's id; it reads TOPIC/PARTITION/OFFSET, or that with @TOPIC_ID."
+        )
+    return Place(place[1], int(place[2]), int(place[3]), place[4])
 
 
 @contextmanager

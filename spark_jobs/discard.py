@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spark_jobs.dead_letters import DeadLetterNotFound, open_cursor, to_place
+from spark_jobs.dead_letters import DeadLetterNotFound, find_dead_letter, open_cursor
 from spark_jobs.ledger import requester
 
 if TYPE_CHECKING:
@@ -14,23 +14,17 @@ _DISCARD = "update pipeline.dead_letter set state = 'discarded', closed_at = now
 
 
 def discard_letters(dsn: str, identifiers: Iterable[str], why: str) -> int:
-    """Set the messages at these TOPIC/PARTITION/OFFSET discarded, all or none; how many. Their bytes stay.
+    """Set the messages of these ids discarded, all or none; how many. Their bytes stay.
 
-    Of a topic that was made anew the newest is meant, as `dead-letters show` shows it.
-    Raises DeadLetterNotFound for one that isn't open.
+    Raises DeadLetterNotFound for one that isn't open, DeadLetterAmbiguous for an id that two messages answer to.
     """
-    places = {identifier: to_place(identifier) for identifier in identifiers}
     with open_cursor(dsn, writing=True) as cursor:
+        letters = {identifier: find_dead_letter(cursor, identifier) for identifier in identifiers}
+        places = {(found.topic_id, found.partition, found.offset): name for name, found in letters.items()}
         # In one order, so that two who discard the same don't wait for each other.
-        for identifier, place in sorted(places.items()):
+        for place, identifier in sorted(places.items()):
             cursor.execute(
-                f"""
-                {_DISCARD}
-                where state = 'open' and (topic_id, partition, "offset") = (
-                    select topic_id, partition, "offset" from pipeline.dead_letter
-                    where topic = %s and partition = %s and "offset" = %s order by first_seen_at desc limit 1
-                )
-                """,  # noqa: S608  (text from here)
+                f"{_DISCARD} where state = 'open' and topic_id = %s and partition = %s and \"offset\" = %s",
                 [requester(), why, *place],
             )
             if not cursor.rowcount:
