@@ -197,7 +197,7 @@ def _move_rows(transaction: RangeTransaction, task: RangeTask, wanted: OffsetRan
     messages.check(wanted.offsets)
     # A retry reads what was refused before, so that most of it being refused again is no news.
     if task.batch.kind != "retry":
-        check_ceiling(task.contract, staged.read, staged.reasons)
+        check_ceiling(task.contract, staged.read, staged.reasons, task.batch.kind)
     check_whole(task, wanted, staged)
     reach("after_copy", wanted.partition)
     copied = time.perf_counter()

@@ -41,3 +41,14 @@ def test_the_commonest_reasons_are_said_and_what_to_do() -> None:
     assert "the 50 % of the contract: 7,000 missing:column_7, 6,000 missing:column_6" in text
     assert "3,000 missing:column_3 and 2 reasons more" in text
     assert "`trendscript load youtube_trending --max-quarantine-percent 100`" in text
+
+
+def test_a_replay_is_not_sent_to_load() -> None:
+    """The same command is the way on, and the planned batch may be given up."""
+    with pytest.raises(QuarantineCeiling) as stopped:
+        check_ceiling(CHARTS, 200, Counter(not_json=150), "replay")
+    text = str(stopped.value)
+    assert "and replay again; or" in text
+    assert "give the same command --max-quarantine-percent 100" in text
+    assert "`trendscript replay youtube_trending --abandon" in text
+    assert "trendscript load" not in text
