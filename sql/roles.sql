@@ -75,7 +75,22 @@ begin
 end
 $$;
 
--- Trigrams, for searching speech; trusted, so whoever may create in the database may install it.
+-- Trigrams, for searching speech; trusted, so whoever may create in the database may install it. Where somebody has
+-- installed it elsewhere, others may rely on that, so it isn't moved unasked.
+do $$
+declare
+    found text;
+begin
+    select extnamespace::regnamespace::text into found
+    from pg_extension
+    where extname = 'pg_trgm' and extnamespace <> 'public'::regnamespace;
+    if found is not null then
+        raise exception 'the extension pg_trgm is in schema %, and searches look for it in public', found
+            using detail = 'As its owner: alter extension pg_trgm set schema public';
+    end if;
+end
+$$;
+
 create extension if not exists pg_trgm with schema public;
 
 create schema if not exists pipeline authorization trendscript_owner;

@@ -151,6 +151,16 @@ def test_an_unmigrated_database_is_named_with_what_it_lacks(empty_database: str)
     assert refusal.value.missing == migration_names()
 
 
+def test_trigrams_in_another_schema_are_named_with_their_mend(empty_database: str) -> None:
+    """Others may rely on where they are, so they are not moved unasked; moved, the migration goes through."""
+    _execute(empty_database, "create schema extensions; create extension pg_trgm with schema extensions")
+    with pytest.raises(MigrationRefused, match=r"pg_trgm is in schema extensions.*alter extension pg_trgm set schema"):
+        migrate(empty_database)
+    assert pending(empty_database) == [*migration_names(), VIEWS]
+    _execute(empty_database, "alter extension pg_trgm set schema public")
+    assert migrate(empty_database) == [*migration_names(), VIEWS]
+
+
 def test_all_belongs_to_the_owner(database: str) -> None:
     """No table or view belongs to whoever ran the migration, so any member of the owner can run the next."""
     query = """
