@@ -186,7 +186,10 @@ def _names_and_codes(cell: str) -> list[tuple[str, int]]:
 
 def _kinds(kind: type[TrendscriptError]) -> Iterator[type[TrendscriptError]]:
     import ingest.commands  # noqa: F401, PLC0415  (only what is imported is a subclass)
-    import spark_jobs.load  # noqa: F401, PLC0415  (as above)
+    import spark_jobs.accept_gap  # noqa: PLC0415  (as above)
+    import spark_jobs.load  # noqa: PLC0415  (as above)
+    import spark_jobs.purge  # noqa: PLC0415  (as above)
+    import spark_jobs.reconcile  # noqa: F401, PLC0415  (as above)
     import trendscript.migrations.apply  # noqa: F401, PLC0415  (as above)
 
     yield kind

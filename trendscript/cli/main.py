@@ -12,6 +12,7 @@ import spark_jobs.cli
 import transcriber.cli
 import trendscript
 import trendscript.cli.demo
+import trendscript.cli.doctor
 import trendscript.cli.speech
 import trendscript.cli.stack
 import trendscript.cli.warehouse
@@ -48,6 +49,7 @@ def _root(
 for commands in (
     trendscript.cli.demo,
     trendscript.cli.stack,
+    trendscript.cli.doctor,
     trendscript.cli.warehouse,
     ingest.cli,
     spark_jobs.cli,
