@@ -29,6 +29,7 @@ VideoReason = Literal[
     "model_not_allowed",
     "crashes_the_transcriber",
     "transcript_too_large",
+    "breaks_contract",
     "unexplained",
 ]
 
@@ -62,6 +63,10 @@ class PassingFault(ServiceFault, TryAgainLater):
 
 class LookRefused(PassingFault):
     """Raised when a look at a video fails for what should pass."""
+
+
+class MachineFault(PassingFault):
+    """Raised when this machine fails at its work on one audio: its memory, its GPU, its disk."""
 
 
 class ServerGone(ServiceFault, ServerUnreachable):

@@ -9,20 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from transcriber.sentences import join_text, to_plain, to_plain_or_none, to_sentences, to_share
 from trendscript.envelopes import to_json, to_timestamp
 from trendscript.kafka import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
     from transcriber.audio.source import AudioFormat, Look, VideoDetails
     from transcriber.captions import Captions
     from transcriber.faults import VideoFault
-    from transcriber.speech import Segment, Transcript, Word
+    from transcriber.speech import Transcript
 
 TRANSCRIBER = "transcriber"
 TRANSCRIPTIONS = "youtube_transcription"
+
+_LONGEST_NAME = 200
+_LONGEST_DETAIL = 10_000
 
 
 def to_audio_format_message(look: Look, captured_at: datetime, source: str) -> Message:
@@ -45,22 +49,22 @@ def to_audio_format_message(look: Look, captured_at: datetime, source: str) -> M
 def _format(audio: AudioFormat) -> dict[str, Any]:
     return {
         "itag": audio.itag,
-        "mime_type": audio.mime_type,
-        "codec": audio.codec,
+        "mime_type": to_plain_or_none(audio.mime_type),
+        "codec": to_plain_or_none(audio.codec),
         "bytes": audio.bytes,
         "duration_seconds": audio.duration_seconds,
-        "language": audio.language,
+        "language": to_plain_or_none(audio.language),
     }
 
 
 def _details(details: VideoDetails) -> dict[str, Any]:
     return {
-        "title": _plain_or_none(details.title),
-        "author": _plain_or_none(details.author),
-        "channel_id": details.channel_id,
+        "title": to_plain_or_none(details.title),
+        "author": to_plain_or_none(details.author),
+        "channel_id": to_plain_or_none(details.channel_id),
         "length_seconds": details.length_seconds,
         "published_at": None if details.published_at is None else to_timestamp(details.published_at),
-        "keywords": None if details.keywords is None else [_plain(word) for word in details.keywords],
+        "keywords": None if details.keywords is None else [to_plain(word) for word in details.keywords],
     }
 
 
@@ -107,7 +111,7 @@ def failure_id(video_id: str, recipe: Recipe, reason: str) -> str:
 
 def captions_id(video_id: str, captions: Captions) -> str:
     """Names captions: the same text in the same language has the same name."""
-    return _digest("captions", video_id, captions.method, captions.language, _joined(captions.segments))
+    return _digest("captions", video_id, captions.method, captions.language, join_text(captions.segments))
 
 
 def _digest(*parts: object) -> str:
@@ -131,18 +135,16 @@ def to_transcription_message(  # noqa: PLR0913  (one parameter each for what a r
         "status": "transcribed",
         **_named(recipe),
         "language": _language(transcript.language.code if transcript.language else None),
-        "language_probability": transcript.language.probability if transcript.language else None,
+        "language_probability": to_share(transcript.language.probability if transcript.language else None),
         "timestamps": "segment" if dropped else transcript.timestamps,
-        "text": _plain(transcript.text),
+        "text": to_plain(transcript.text),
         "duration_seconds": transcript.duration_seconds,
         "speech_seconds": transcript.speech_seconds,
         "coverage": transcript.coverage,
         "flags": [*transcript.flags, *(["words_dropped"] if dropped else [])] or None,
         "audio": {"sha256": audio.sha256, "bytes": audio.bytes, "itag": audio.itag},
         "processing_seconds": round(processing_seconds, 3),
-        "segments": None
-        if transcript.timestamps == "none"
-        else [_segment(segment, words=words) for segment in transcript.segments],
+        "segments": None if transcript.timestamps == "none" else to_sentences(transcript.segments, words=words),
     }
     return _transcription(attempt, item)
 
@@ -156,8 +158,8 @@ def to_captions_message(captions: Captions, attempt: Attempt) -> Message:
         "backend": "youtube",
         "language": _language(captions.language),
         "timestamps": "segment",
-        "text": _joined(captions.segments),
-        "segments": [_segment(segment, words=True) for segment in captions.segments],
+        "text": join_text(captions.segments),
+        "segments": to_sentences(captions.segments, words=True),
     }
     return _transcription(attempt, item)
 
@@ -169,7 +171,7 @@ def to_failure_message(fault: VideoFault, attempt: Attempt, recipe: Recipe) -> M
         "method": "speech",
         "status": "failed",
         "reason": fault.reason,
-        "detail": _plain(fault.detail)[:10_000],
+        "detail": to_plain(fault.detail)[:_LONGEST_DETAIL],
         **_named(recipe),
     }
     return _transcription(attempt, item)
@@ -189,46 +191,16 @@ def _transcription(attempt: Attempt, item: dict[str, Any]) -> Message:
 def _named(recipe: Recipe) -> dict[str, Any]:
     return {
         "backend": recipe.backend,
-        "model": recipe.model,
-        "model_revision": recipe.revision,
+        "model": _model_name(recipe.model),
+        "model_revision": to_plain_or_none(recipe.revision),
         "options": dict(recipe.options),
     }
 
 
-def _segment(segment: Segment, *, words: bool) -> dict[str, Any]:
-    return {
-        "start": round(max(segment.start, 0.0), 3),
-        "end": round(max(segment.end, 0.0), 3),
-        "text": _plain(segment.text).strip(),
-        "avg_logprob": segment.avg_logprob,
-        "no_speech_prob": segment.no_speech_prob,
-        "compression_ratio": segment.compression_ratio,
-        "temperature": segment.temperature,
-        "words": [_word(word) for word in segment.words] if words and segment.words else None,
-        "flags": list(segment.flags) or None,
-    }
-
-
-def _word(word: Word) -> dict[str, Any]:
-    return {
-        "start": round(max(word.start, 0.0), 3),
-        "end": round(max(word.end, 0.0), 3),
-        "word": _plain(word.text),
-        "probability": word.probability,
-    }
-
-
-def _joined(segments: Iterable[Segment]) -> str:
-    return " ".join(text for segment in segments if (text := _plain(segment.text).strip()))
-
-
-def _plain(text: str) -> str:
-    """The text without what no table can hold: U+0000 and halves of characters, both shown as U+FFFD."""
-    return text.replace("\x00", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _plain_or_none(text: str | None) -> str | None:
-    return None if text is None else _plain(text)
+def _model_name(name: str) -> str:
+    """A model's name as the table holds it: of a long one, as of a deep folder, the end."""
+    plain = to_plain(name)
+    return plain if len(plain) <= _LONGEST_NAME else f"…{plain[1 - _LONGEST_NAME :]}"
 
 
 def _language(code: str | None) -> str | None:

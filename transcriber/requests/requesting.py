@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from transcriber.audio.changes import read_formats
-from transcriber.records import to_audio_format_message
+from transcriber.outgoing import to_fitting_look
 from transcriber.requests.changed_audio import Looks, look_for_changes
 from transcriber.requests.known_audio import read_lengths
 from transcriber.requests.planning import plan_transcription
@@ -88,8 +88,9 @@ def request_transcriptions(
         publisher.require_topics(topics if wish.if_changed else topics[:1])
         for wanted in choose_videos(settings, wish, ids, report, tell=tell):
             now = datetime.now(UTC)
-            if wanted.look is not None:
-                publisher.send(to_audio_format_message(wanted.look, now, source))
+            look = None if wanted.look is None else to_fitting_look(wanted.look, now, source)
+            if look is not None:
+                publisher.send(look)
             publisher.send(to_request_message(_to_request(wish, wanted.video_id, wanted.reason, now)))
             report.published += 1
 

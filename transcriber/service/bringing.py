@@ -14,15 +14,9 @@ import structlog
 from transcriber.audio.decode import sha256_of
 from transcriber.audio.disk import disk_faults
 from transcriber.faults import LookRefused, PassingFault, VideoFault
-from transcriber.records import (
-    AudioFile,
-    captions_id,
-    to_audio_format_message,
-    to_captions_message,
-    transcription_id,
-)
+from transcriber.outgoing import to_fitting_captions, to_fitting_look
+from transcriber.records import AudioFile, captions_id, transcription_id
 from transcriber.service.brought import Answer, Brought, to_attempt
-from transcriber.service.outgoing import MOST_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,9 +70,8 @@ class Bringing:
         enough = self._wishes.captions == "first"
         if not request.again and self._tools.has_transcription(name):
             return found.answered(found.already_there()) if enough else found
-        message = to_captions_message(captions, to_attempt(request))
-        if len(message.value or b"") > MOST_BYTES:
-            _log.warning("captions_too_large", video_id=request.video_id, bytes=message.size())
+        message = to_fitting_captions(captions, to_attempt(request))
+        if message is None:
             return found
         answer = Answer("transcribed", (message,), transcription_ids=(name,)) if enough else None
         return replace(found, answer=answer, before=(message,), ids=(name,))
@@ -90,8 +83,8 @@ class Bringing:
             raise LookRefused(str(fault), retry_after=fault.retry_after) from fault
         if self._tools.known.holds_format(look):
             return replace(found, look=look)
-        message = to_audio_format_message(look, datetime.now(UTC), self._tools.source.name)
-        return replace(found, look=look, before=(*found.before, message))
+        message = to_fitting_look(look, datetime.now(UTC), self._tools.source.name)
+        return replace(found, look=look, before=(*found.before, *([message] if message else [])))
 
     def _fetch(
         self, request: TranscriptionRequest, found: Brought, recipe: Recipe, stop: Callable[[], bool]

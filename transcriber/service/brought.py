@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import structlog
 
+from transcriber.outgoing import OutgoingRefused, find_refusal
 from transcriber.records import Attempt, failure_id, to_failure_message
 
 if TYPE_CHECKING:
@@ -80,8 +81,11 @@ class Brought:
         return Answer("skipped", self.before, "already_there", transcription_ids=self.ids)
 
     def failed(self, request: TranscriptionRequest, recipe: Recipe, fault: VideoFault) -> Answer:
-        """A failed attempt is an answer; what was seen before it failed goes out with it."""
+        """A failed attempt is an answer; what was seen before it failed goes out with it. Raises OutgoingRefused."""
         message = to_failure_message(fault, to_attempt(request), recipe)
+        refusal = find_refusal(message)
+        if refusal is not None:
+            raise OutgoingRefused(message, refusal)
         name = failure_id(request.video_id, recipe, fault.reason)
         _log.info("video_failed", video_id=request.video_id, reason=fault.reason, detail=fault.detail)
         return Answer("failed", (*self.before, message), fault.reason, transcription_ids=(*self.ids, name))

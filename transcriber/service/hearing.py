@@ -10,9 +10,9 @@ from transcriber.audio.disk import disk_faults
 from transcriber.faults import VideoFault
 from transcriber.listening.kept import KeptPieces
 from transcriber.listening.listen import transcribe_audio
+from transcriber.outgoing import to_fitting_message
 from transcriber.records import transcription_id
 from transcriber.service.brought import Answer, to_attempt
-from transcriber.service.outgoing import to_fitting_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +89,7 @@ class ClipBackend:
     model: str = "double"
     revision: str = "1"
     words: str = "Piece at"
+    numbers: Mapping[str, float] = field(default_factory=lambda: {"avg_logprob": -0.25})
     capability: Capability = field(default_factory=lambda: Capability(timestamps="segment", max_piece_seconds=2.0))
     options: Mapping[str, Any] = field(default_factory=lambda: {"beam_size": 1})
     fault: Callable[[Piece], None] = lambda _piece: None
@@ -116,4 +117,5 @@ class ClipTranscript:
         self.backend.fault(self.piece)
         time.sleep(self.backend.seconds)
         self.backend.calls.end(call)
-        yield Segment(0.0, self.piece.seconds, f"{self.backend.words} {self.piece.start:g}.", avg_logprob=-0.25)
+        text = f"{self.backend.words} {self.piece.start:g}."
+        yield replace(Segment(0.0, self.piece.seconds, text), **self.backend.numbers)  # type: ignore[arg-type]

@@ -186,7 +186,7 @@ def test_a_transcript_too_large_for_a_message_fails_with_that_reason(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is cut off: the row says why there is no transcript."""
-    monkeypatch.setattr("transcriber.service.work._MOST_BYTES", 1_000)
+    monkeypatch.setattr("transcriber.outgoing._MOST_BYTES", 1_000)
     video = a_video()
     place.request(video)
     assert drain(place).tally.failed == {"transcript_too_large": 1}
