@@ -11,8 +11,10 @@ INSTALLED := .venv/.installed
 SPEECH_MODELS := .venv/speech-models
 # Test workers; each starts Kafka, PostgreSQL and Spark of its own, about 3 GB.
 WORKERS ?= 2
+# Runs of each case of `make test-faults`; what has passed is kept in build/faults.jsonl and not run again.
+SEEDS ?= 20
 
-.PHONY: help setup demo up down test test-real lint bench bench-speech bench-search dictionary clean
+.PHONY: help setup demo up down test test-real test-faults lint bench bench-speech bench-search dictionary clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +36,9 @@ test: setup ## Run the tests; ARGS="-k words" picks some, WORKERS=1 goes easy on
 
 test-real: setup ## Load real data and hold the tables against plain-Python counts; takes long, ARGS=--cut minutes
 	@.venv/bin/python -m pytest tests/real $(ARGS)
+
+test-faults: setup ## Kill and cut off loads, hold what is left against what went in; SEEDS=200 takes hours, ARGS=--short minutes
+	@.venv/bin/python -m pytest tests/faults --seeds $(SEEDS) --results build/faults.jsonl --resume $(ARGS)
 
 lint: $(INSTALLED) ## Check style, types, layers and SQL
 	@.venv/bin/ruff check .

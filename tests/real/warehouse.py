@@ -89,11 +89,13 @@ class Warehouse:
         assert done.returncode in codes, f"{' '.join(arguments)[:300]} ended with {done.returncode}: {told}"
         return orjson.loads(done.stdout)
 
-    def start(self, *arguments: str, output: IO[bytes] | int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+    def start(
+        self, *arguments: str, output: IO[bytes] | int = subprocess.DEVNULL, settings: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
         """Start the command as the leader of a session of its own; what it says besides its output is thrown away."""
         return subprocess.Popen(
             [_program(), *arguments],
-            env=self._environ({}),
+            env=self._environ(settings or {}),
             cwd=self.servers.folder,
             stdin=subprocess.DEVNULL,
             stdout=output,

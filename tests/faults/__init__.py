@@ -1,0 +1,1 @@
+"""Loads that are killed, cut off and deceived, and the account of what they left."""
