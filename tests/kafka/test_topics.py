@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ import pytest
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from trendscript.contracts import load_contract
-from trendscript.kafka import TopicMissing, client_options, ensure_topics, require_topics
+from trendscript.kafka import TopicMissing, client_options, ensure_topics, identify_topic, require_topics
 
 if TYPE_CHECKING:
     from kafka import KafkaAdminClient
@@ -48,6 +49,23 @@ def test_all_missing_topics_are_named(stack: Stack, make_topic: MakeTopic) -> No
     with pytest.raises(TopicMissing) as missing:
         require_topics([there, "missing_b", "missing_a"], options=options)
     assert missing.value.topics == ["missing_a", "missing_b"]
+
+
+def test_a_topic_is_told_from_all_others_and_from_itself_made_again(
+    stack: Stack, kafka_admin: KafkaAdminClient, make_topic: MakeTopic
+) -> None:
+    """The name alone says nothing of what is in it."""
+    options = client_options(stack.bootstrap_servers, None)
+    one, other = make_topic(), make_topic()
+    first = identify_topic(one, options=options)
+    assert first == identify_topic(one, options=options)
+    assert first != identify_topic(other, options=options)
+    kafka_admin.delete_topics([one])
+    while one in kafka_admin.list_topics():
+        time.sleep(0.1)
+    kafka_admin.create_topics({one: {"num_partitions": 1}})
+    kafka_admin.wait_for_topics([one])
+    assert identify_topic(one, options=options) not in {first, identify_topic(other, options=options)}
 
 
 def _topic_settings(admin: KafkaAdminClient, topic: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ import errno
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from transcriber.faults import OperatorNeeded, PassingFault
+from transcriber.faults import MachineFault, OperatorNeeded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,9 +24,9 @@ def disk_faults(folder: Path) -> Iterator[None]:
     except OSError as error:
         where = error.filename or folder
         if error.errno in _FULL:
-            raise PassingFault(
+            raise MachineFault(
                 f"No space is left for audio in {folder}. Free some; the work goes on by itself."
             ) from error
         if error.errno in _CLOSED:
             raise OperatorNeeded(f"Audio can't be read or written at {where}: {error.strerror}.") from error
-        raise PassingFault(f"The disk failed at {where}: {error.strerror or error}.") from error
+        raise MachineFault(f"The disk failed at {where}: {error.strerror or error}.") from error

@@ -18,7 +18,7 @@ from transcriber.backends.detection import SHORTEST_PAUSE, THRESHOLD, vad_option
 from transcriber.backends.local_models import find_folder, first_line
 from transcriber.backends.model_files import check_model_folder, is_multilingual, read_revision
 from transcriber.backends.whisper_segments import to_segment
-from transcriber.faults import ModelGone, OperatorNeeded, PassingFault, ServerGone
+from transcriber.faults import MachineFault, ModelGone, OperatorNeeded, PassingFault, ServerGone
 from transcriber.listening.pieces import to_limits
 from transcriber.speech import Language
 
@@ -263,7 +263,7 @@ def _computing() -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        raise PassingFault(f"The Whisper model stopped on this machine ({first_line(error)}).") from error
+        raise MachineFault(f"The Whisper model stopped on this machine ({first_line(error)}).") from error
 
 
 def _silence() -> npt.NDArray[np.float32]:

@@ -7,9 +7,7 @@ gives the same rows.
 from __future__ import annotations
 
 import os
-import time
 from base64 import b64decode, b64encode
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import orjson
@@ -20,17 +18,18 @@ from trendscript.kafka import Message
 if TYPE_CHECKING:
     from pathlib import Path
 
-_DAYS_KEPT = 7
-_SECONDS_A_DAY = 86_400
-
 
 class DoneWork:
-    """Answers that are not committed yet, by message, and transcriptions that are published, by id."""
+    """Answers that are not committed yet, by message, and transcriptions that are published, by id.
 
-    def __init__(self, folder: Path) -> None:
+    `origin` names the topic that they go to: what went to another cluster, or to a topic since deleted, is not done.
+    """
+
+    def __init__(self, folder: Path, origin: str) -> None:
         self.folder = folder
+        self._origin = origin
         self._answers = folder / "answers"
-        self._done = folder / "done"
+        self._done = folder / "done" / origin
         for place in (self._answers, self._done):
             place.mkdir(parents=True, exist_ok=True)
 
@@ -38,6 +37,8 @@ class DoneWork:
         """The answer to a message that was given before and may not have reached the topic; None if there is none."""
         try:
             found = orjson.loads((self._answers / f"{digest}.json").read_bytes())
+            if found.pop("origin") != self._origin:
+                return None
             messages = tuple(_to_message(fields) for fields in found.pop("messages"))
             ids = tuple(found.pop("transcription_ids"))
             return Answer(messages=messages, transcription_ids=ids, **found)
@@ -47,6 +48,7 @@ class DoneWork:
     def keep_answer(self, digest: str, answer: Answer) -> None:
         """Keep an answer from before it is published until its message is committed."""
         fields = {
+            "origin": self._origin,
             "outcome": answer.outcome,
             "reason": answer.reason,
             "audio_seconds": answer.audio_seconds,
@@ -68,15 +70,6 @@ class DoneWork:
     def is_published(self, transcription_id: str) -> bool:
         """Tell whether a transcription was published from here of late, and is in its topic or loaded by now."""
         return (self._done / transcription_id).exists()
-
-    def prune(self, *, now: float | None = None) -> None:
-        """Delete what is older than a week: the topic keeps no message longer, so by then the warehouse has it."""
-        oldest = (time.time() if now is None else now) - _DAYS_KEPT * _SECONDS_A_DAY
-        for place in (self._answers, self._done):
-            for file in place.iterdir():
-                with suppress(FileNotFoundError):  # another process of this home may be at the same
-                    if file.stat().st_mtime < oldest:
-                        file.unlink()
 
 
 def save_whole(path: Path, content: bytes) -> None:

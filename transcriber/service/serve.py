@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from transcriber.service.attempts import Attempts
+from transcriber.records import TRANSCRIPTIONS
 from transcriber.service.consumer import Membership, RequestConsumer
-from transcriber.service.done import DoneWork
 from transcriber.service.outbox import Outbox
 from transcriber.service.patience import Patience
+from transcriber.service.record import Record
 from transcriber.service.scratch import open_scratch
 from transcriber.service.tools import open_tools, to_wishes
 from transcriber.service.work import Work
-from transcriber.service.worker import Record, Worker
+from transcriber.service.worker import Worker
 from trendscript.endpoints import kafka_bootstrap_servers
 from trendscript.errors import TrendscriptError
-from trendscript.kafka import client_options, require_topics
+from trendscript.kafka import client_options, identify_topic, require_topics
 from trendscript.transcription_requests import TOPIC
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from threading import Event
 
     from transcriber.service.consumer import Delivery
+    from transcriber.service.done import DoneWork
     from transcriber.service.progress import ProgressDisplay
     from transcriber.service.status import Status
     from transcriber.service.tools import Tools
@@ -35,12 +36,13 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
-OUTPUTS = ("youtube_transcription", "youtube_audio_format")
+OUTPUTS = (TRANSCRIPTIONS, "youtube_audio_format")
 
 _MOST_AT_HAND = 8
 _POLL_SECONDS = 0.25
 _GRACE_SECONDS = 10.0
 _SILENCE_SECONDS = 30.0
+_PRUNE_SECONDS = 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Run:
     follow: bool
     topic: str = TOPIC
     grace_seconds: float = _GRACE_SECONDS
+    prune_seconds: float = _PRUNE_SECONDS
 
 
 def plan_run(settings: Settings, *, follow: bool) -> Run:
@@ -63,15 +66,16 @@ def plan_run(settings: Settings, *, follow: bool) -> Run:
 class Service:
     """Polls, has the work done beside, commits what is answered. `abandoned` tells whether work would not end."""
 
-    def __init__(self, run: Run, consumer: RequestConsumer, worker: Worker, done: DoneWork, status: Status) -> None:
+    def __init__(self, run: Run, consumer: RequestConsumer, worker: Worker, record: Record, status: Status) -> None:
         self.abandoned = False
         self._run = run
         self._consumer = consumer
         self._worker = worker
-        self._done = done
+        self._record = record
         self._status = status
         self._answered: list[Delivery] = []
         self._last_sign = time.monotonic()
+        self._last_pruning = time.monotonic()
 
     def serve(self, stop: Event, display: ProgressDisplay) -> None:
         """Serve until `stop` is set or, unless it follows, what was there at the start is done.
@@ -101,6 +105,9 @@ class Service:
             self._last_sign = time.monotonic()
         elif time.monotonic() - self._last_sign > _SILENCE_SECONDS:
             self._ask_brokers()
+        if time.monotonic() - self._last_pruning > self._run.prune_seconds:
+            self._last_pruning = time.monotonic()
+            self._record.prune()
         if self._worker.failure is not None:
             raise self._worker.failure
 
@@ -114,7 +121,7 @@ class Service:
             offsets[delivery.partition] = max(offsets.get(delivery.partition, 0), delivery.offset + 1)
         if self._consumer.commit(offsets):
             for delivery in self._answered:
-                self._done.forget_answer(delivery.digest)
+                self._record.done.forget_answer(delivery.digest)
             self._answered = []
 
     def _is_over(self) -> bool:
@@ -151,24 +158,24 @@ def open_service(
 
     Raises AudioFolderMissing, OperatorNeeded, NoServer, BrokerUnreachable, BrokerRefused or TopicMissing.
     """
-    folder = settings.trendscript_home / "transcriber"
-    done = DoneWork(folder)
-    done.prune()
-    made = tools(done) if tools else open_tools(settings, done, stop=stop.is_set)
-    made.backends.get(None)
     servers: dict[str, Any] = {
         "bootstrap_servers": kafka_bootstrap_servers(settings),
         "client_properties": settings.kafka_client_properties,
     }
-    require_topics(OUTPUTS, options=client_options(**servers))
+    options = client_options(**servers)
+    require_topics(OUTPUTS, options=options)
+    folder = settings.trendscript_home / "transcriber"
+    record = Record(folder, identify_topic(TRANSCRIPTIONS, options=options))
+    record.prune()
+    made = tools(record.done) if tools else open_tools(settings, record.done, stop=stop.is_set)
+    made.backends.get(None)
     with ExitStack() as opened:
         work = Work(
             made,
             to_wishes(settings),
             scratch=opened.enter_context(open_scratch(folder / "audio")),
-            pieces=folder / "pieces",
+            pieces=record.pieces,
         )
         consumer = opened.enter_context(RequestConsumer(run.topic, run.membership, **servers))
-        record = Record(done, Attempts(folder / "attempts"))
         worker = Worker(work, record, Outbox(**servers), status, run.patience)
-        yield Service(run, consumer, worker, done, status)
+        yield Service(run, consumer, worker, record, status)

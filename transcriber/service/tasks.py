@@ -14,7 +14,7 @@ from trendscript.contracts.rows import Rejected
 from trendscript.transcription_requests import parse_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from transcriber.service.consumer import Delivery
     from trendscript.transcription_requests import TranscriptionRequest
@@ -24,9 +24,17 @@ _AT_HAND = 2
 _TICK_SECONDS = 0.1
 
 
+FAULTS_IN_DOUBT = 4
+"""After so many faults that should pass, it is asked whether it is the video's: other videos are tried."""
+
+
 @dataclass(eq=False, slots=True)
 class Task:
-    """A delivery being worked on. `dropped` is set where its partition went elsewhere."""
+    """A delivery being worked on. `dropped` is set where its partition went elsewhere.
+
+    `faults` are those that tell of this video or this machine, since the work last got anywhere; `others_served` says
+    that another video was transcribed in the meantime.
+    """
 
     delivery: Delivery
     request: TranscriptionRequest | Rejected
@@ -36,6 +44,19 @@ class Task:
     brought: Brought | Answer | Exception | None = None
     begun: bool = False
     faults: int = 0
+    others_served: bool = False
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether this one alone may be at fault."""
+        return self.faults >= FAULTS_IN_DOUBT
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is left to do but to publish its answer."""
+        return isinstance(self.brought, Answer) or (
+            isinstance(self.brought, Brought) and self.brought.answer is not None
+        )
 
     @property
     def place(self) -> tuple[int, int]:
@@ -50,9 +71,13 @@ class Task:
 
 
 class Tasks:
-    """The tasks at hand, for whoever polls, brings and answers; any thread may ask."""
+    """The tasks at hand, for whoever polls, brings and answers; any thread may ask.
 
-    def __init__(self) -> None:
+    `was_begun` tells of a message's digest whether the work on it was begun before and never ended.
+    """
+
+    def __init__(self, was_begun: Callable[[str], bool]) -> None:
+        self._was_begun = was_begun
         self._turn = threading.Condition()
         self._tasks: deque[Task] = deque()
         self._finished: deque[Delivery] = deque()
@@ -109,12 +134,27 @@ class Tasks:
         """Wait for a task that nobody has begun to bring; None when it is time to stop."""
         with self._turn:
             while not self._stopping.is_set():
-                for task in islice(self._tasks, _AT_HAND):
-                    if not (task.bringing or task.dropped.is_set() or self._resting):
-                        task.bringing = True
-                        return task
+                task = next(filter(self._may_be_brought, self._at_hand()), None)
+                if task is not None:
+                    task.bringing = True
+                    return task
                 self._turn.wait(_TICK_SECONDS * 10)
         return None
+
+    def _at_hand(self) -> Iterator[Task]:
+        """The first tasks; beside one that is in doubt, the first of those that may clear it up."""
+        if self._tasks and self._tasks[0].is_in_doubt:
+            return islice((task for task in self._tasks if not task.is_settled), _AT_HAND)
+        return islice(self._tasks, _AT_HAND)
+
+    def _may_be_brought(self, task: Task) -> bool:
+        """Whether it is time to.
+
+        What may have ended a process before is brought beside no other work, which would be taken for what ended it.
+        """
+        if task.bringing or task.dropped.is_set() or self._resting:
+            return False
+        return task is self._tasks[0] or not self._was_begun(task.digest)
 
     def put_brought(self, task: Task, brought: Brought | Answer | Exception) -> None:
         """What was brought for a task; it is deleted where nobody works on that any more."""
@@ -135,6 +175,26 @@ class Tasks:
                     return self._tasks[0]
                 self._turn.wait(_TICK_SECONDS * 10)
         return None
+
+    def another(self, task: Task) -> Task | None:
+        """The next task whose audio is here, and of another video."""
+        if isinstance(task.request, Rejected):
+            return None
+        with self._turn:
+            return next((one for one in self._tasks if one is not task and _may_clear_up(one, task.request)), None)
+
+    def put_by(self, task: Task, answer: Answer) -> None:
+        """The task is answered before its turn has come: it waits for that, without its audio."""
+        with self._turn:
+            task.discard()
+            if not task.dropped.is_set():
+                task.brought = answer
+            if answer.outcome == "transcribed":
+                self._tasks[0].others_served = True
+            if isinstance(self._tasks[0].brought, Exception):  # a fault of before tells nothing
+                self._tasks[0].discard()
+                self._tasks[0].bringing = False
+            self._turn.notify_all()
 
     def finish(self, task: Task) -> None:
         """The task is answered, and its answer confirmed."""
@@ -168,3 +228,10 @@ class Tasks:
         with self._turn:
             self._resting = False
             self._turn.notify_all()
+
+
+def _may_clear_up(task: Task, request: TranscriptionRequest) -> bool:
+    """Whether work on a task may tell that a request's own fault is what holds it up."""
+    if task.dropped.is_set() or task.is_settled or not isinstance(task.brought, Brought):
+        return False
+    return not isinstance(task.request, Rejected) and task.request.video_id != request.video_id

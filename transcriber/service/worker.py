@@ -8,43 +8,30 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
 
 from transcriber.audio.disk import disk_faults
-from transcriber.faults import LookRefused, Stopped, VideoFault
+from transcriber.faults import LookRefused, MachineFault, Stopped, VideoFault
 from transcriber.service.attempts import MOST_STARTS
 from transcriber.service.brought import Answer, Brought
 from transcriber.service.tasks import Tasks
+from transcriber.service.telling import TaskObserver, log_answer
 from trendscript.contracts.rows import Rejected
 from trendscript.errors import InputRefused, NeedsAPerson, TrendscriptError
 from trendscript.kafka import MessageTooLarge
 
 if TYPE_CHECKING:
-    from transcriber.service.attempts import Attempts
-    from transcriber.service.done import DoneWork
     from transcriber.service.outbox import Outbox
     from transcriber.service.patience import Patience
+    from transcriber.service.record import Record
     from transcriber.service.status import Status
     from transcriber.service.tasks import Task
     from transcriber.service.work import Work
     from trendscript.transcription_requests import TranscriptionRequest
 
 _log = structlog.get_logger(__name__)
-
-_FAULTS_IN_DOUBT = 4
-"""After so many faults that should pass, another video is asked about: if that one can be had, it is this one's."""
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What outlives the process: answers, published transcriptions, starts of work."""
-
-    done: DoneWork
-    attempts: Attempts
 
 
 class Worker:
@@ -54,7 +41,7 @@ class Worker:
     """
 
     def __init__(self, work: Work, record: Record, outbox: Outbox, status: Status, patience: Patience) -> None:
-        self.tasks = Tasks()
+        self.tasks = Tasks(lambda digest: record.attempts.count(digest) > 0)
         self.failure: BaseException | None = None
         self._work = work
         self._record = record
@@ -81,7 +68,10 @@ class Worker:
         end = time.monotonic() + grace
         for thread in self._threads:
             thread.join(max(0.0, end - time.monotonic()))
-        return not any(thread.is_alive() for thread in self._threads)
+        if any(thread.is_alive() for thread in self._threads):
+            self._record.attempts.withdraw_all()
+            return False
+        return True
 
     # Bringing.
 
@@ -95,7 +85,10 @@ class Worker:
             return Answer("refused", reason=task.request.reason)
         try:
             known = self._known_answer(task.request, task.digest)
-            return known or self._work.bring(task.request, stop=self.tasks.stop_of(task))
+            if known is not None:
+                return known
+            with self._record.attempts.counted(task.digest):
+                return self._work.bring(task.request, stop=self.tasks.stop_of(task))
         except Exception as error:  # noqa: BLE001  (it is raised again in the other thread)
             return error
 
@@ -120,23 +113,32 @@ class Worker:
         finally:
             self._outbox.close()
 
-    def _answer(self, task: Task) -> None:
+    def _answer(self, task: Task, *, early: bool = False) -> None:
+        """Have a task answered; `early` only keeps the answer, as its turn to be published has not come."""
         try:
-            with disk_faults(self._record.done.folder):
-                answer = self._publish(task, self._listen(task))
+            with disk_faults(self._record.folder):
+                answer = self._listen(task)
+                if early:
+                    self._keep(task, answer)
+                else:
+                    answer = self._publish(task, answer)
         except Stopped:
             self._withdraw(task)
             self.tasks.begin_anew(task)
         except TrendscriptError as fault:
             self._withdraw(task)
-            if self._is_the_videos(task, fault):
-                self._give_up(task, fault)
-            else:
+            if early:
                 self._pause(task, fault)
+            else:
+                self._note_fault(task, fault)
         except Exception as bug:  # noqa: BLE001  (counted, with a ceiling: it must not stop the messages behind it)
             self._note_bug(task, bug)
         else:
-            self._finish(task, answer)
+            if early:
+                self._withdraw(task)
+                self.tasks.put_by(task, answer)
+            else:
+                self._finish(task, answer)
 
     def _listen(self, task: Task) -> Answer:
         brought = task.brought
@@ -149,7 +151,7 @@ class Worker:
         if brought.answer is None:
             self._begin(task)
             self._status.note_begin(task.request.video_id)
-        observer = _Observer(self._status, self._record.attempts, task.digest)
+        observer = TaskObserver(self._status, self._record.attempts, task)
         return self._work.listen(task.request, brought, stop=self.tasks.stop_of(task), observer=observer)
 
     def _begin(self, task: Task) -> None:
@@ -158,22 +160,25 @@ class Worker:
             self._record.attempts.begin(task.digest)
 
     def _withdraw(self, task: Task) -> None:
-        """The start was ended on purpose; on a disk that fails it stays counted."""
+        """The start was ended on purpose."""
         if task.begun:
-            with suppress(OSError):
-                self._record.attempts.withdraw(task.digest)
+            task.begun = False
+            self._record.attempts.withdraw(task.digest)
+
+    def _keep(self, task: Task, answer: Answer) -> None:
+        if answer.messages:
+            self._record.done.keep_answer(task.digest, answer)
 
     def _publish(self, task: Task, answer: Answer) -> Answer:
         """Keep the answer, then publish it: killed in between, the same bytes are published the next time."""
-        if answer.messages:
-            self._record.done.keep_answer(task.digest, answer)
+        self._keep(task, answer)
         try:
             self._outbox.publish(answer.messages)
         except MessageTooLarge as refusal:
             if isinstance(task.request, Rejected):
                 raise
             answer = self._work.fail(task.request, VideoFault("transcript_too_large", str(refusal)))
-            self._record.done.keep_answer(task.digest, answer)
+            self._keep(task, answer)
             self._outbox.publish(answer.messages)
         if answer.outcome == "transcribed":
             self._record.done.note_published(answer)
@@ -185,24 +190,38 @@ class Worker:
         self._bugs = self._bugs if answer.reason == "crashes_the_transcriber" else 0
         self._pauses, self._waited = 0, 0.0
         self._status.note_answer(answer)
-        _log_answer(task, answer)
+        log_answer(task, answer)
         self.tasks.finish(task)
 
     # Faults and bugs.
 
-    def _is_the_videos(self, task: Task, fault: TrendscriptError) -> bool:
-        """Whether looks at one video are refused time and again while the next one that waits can be looked at.
+    def _note_fault(self, task: Task, fault: TrendscriptError) -> None:
+        """Wait, unless it is this video's: one alone must not hold up all behind it for ever."""
+        task.faults += isinstance(fault, (LookRefused, MachineFault))
+        if self._is_the_videos(task, fault):
+            self._give_up(task, fault)
+            return
+        other = self.tasks.another(task) if task.is_in_doubt and isinstance(fault, MachineFault) else None
+        if other is None:
+            self._pause(task, fault)
+            return
+        _log.warning("another_tried", cause=type(fault).__name__, reason=str(fault), faults=task.faults)
+        self.tasks.begin_anew(task, with_audio=True)
+        self._answer(other, early=True)
 
-        YouTube's words for it may be new: without this, one such video would hold up all behind it for ever. Other
-        faults tell nothing: a bot wall may let looks through and refuse downloads.
+    def _is_the_videos(self, task: Task, fault: TrendscriptError) -> bool:
+        """Whether it comes back time and again, while others can be had: looked at for a look, else transcribed.
+
+        YouTube's words for what is the matter with a video may be new; a model may stop at one audio, or one may be
+        too large for the disk. Another that was transcribed in between tells that the machine is well. Other faults
+        tell nothing: a bot wall may let looks through and refuse downloads, a server may be up now and then.
         """
-        if not isinstance(fault, LookRefused):
+        if not task.is_in_doubt:
             return False
-        task.faults += 1
-        if task.faults < _FAULTS_IN_DOUBT:
-            return False
-        others = self.tasks.requests_beside(task)
-        return bool(others) and self._work.can_look(others[0])
+        if isinstance(fault, LookRefused):
+            others = self.tasks.requests_beside(task)
+            return bool(others) and self._work.can_look(others[0])
+        return isinstance(fault, MachineFault) and task.others_served
 
     def _give_up(self, task: Task, fault: TrendscriptError) -> None:
         """Have the task answered with a failure."""
@@ -227,35 +246,9 @@ class Worker:
     def _note_bug(self, task: Task, bug: Exception) -> None:
         """Count it against the message, which is begun again a few times; too many in a row are no message's fault."""
         self._begin(task)
+        self._record.attempts.blame(task.digest)
         self._bugs += 1
         _log.exception("bug", partition=task.delivery.partition, offset=task.delivery.offset, in_a_row=self._bugs)
         if self._bugs >= self._patience.most_bugs:
             raise bug
         self.tasks.rest(task, self._patience.bug_seconds)
-
-
-class _Observer:
-    """Tells the status how far it is, and the count of starts that this one led somewhere."""
-
-    def __init__(self, status: Status, attempts: Attempts, digest: str) -> None:
-        self._status = status
-        self._attempts = attempts
-        self._digest = digest
-
-    def note_progress(self, seconds: float, of: float) -> None:
-        """Tell how far it is."""
-        self._status.note_progress(seconds, of)
-
-    def note_kept(self) -> None:
-        """Tell that a crash from now on is the first of what is left."""
-        self._attempts.note_progress(self._digest)
-
-
-def _log_answer(task: Task, answer: Answer) -> None:
-    """A refused message is the load job's to quarantine: it reads the same topic under the same contract."""
-    about = {"video_id": task.request.video_id} if not isinstance(task.request, Rejected) else {}
-    fields = {"partition": task.delivery.partition, "offset": task.delivery.offset, **about}
-    if answer.audio_seconds:
-        fields |= {"audio_seconds": round(answer.audio_seconds, 1), "seconds": round(answer.seconds, 1)}
-    log = _log.warning if answer.outcome == "refused" else _log.info
-    log(f"request_{answer.outcome}", reason=answer.reason, **fields)

@@ -8,7 +8,7 @@ from trendscript.kafka.client_properties import ClientPropertiesRefused, client_
 from trendscript.kafka.failures import BrokerRefused, BrokerUnreachable, MessageTooLarge, TopicMissing
 from trendscript.kafka.message import MAX_MESSAGE_BYTES, Message
 from trendscript.kafka.publisher import Publisher, publish
-from trendscript.kafka.topics import ensure_topics, require_topics
+from trendscript.kafka.topics import ensure_topics, identify_topic, require_topics
 
 __all__ = [
     "MAX_MESSAGE_BYTES",
@@ -21,6 +21,7 @@ __all__ = [
     "TopicMissing",
     "client_options",
     "ensure_topics",
+    "identify_topic",
     "publish",
     "require_topics",
 ]

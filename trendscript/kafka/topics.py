@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from kafka import KafkaAdminClient, errors
@@ -44,6 +45,18 @@ def require_topics(topics: Collection[str], *, options: dict[str, Any]) -> None:
         missing = _missing_topics(admin, topics)
     if missing:
         raise TopicMissing(sorted(missing))
+
+
+def identify_topic(topic: str, *, options: dict[str, Any]) -> str:
+    """A name of this topic that no other has, on this cluster or another, nor the same one made again: 64 hex digits.
+
+    Raises TopicMissing, BrokerUnreachable or BrokerRefused. `options` are `client_options`.
+    """
+    with kafka_failures(options), closing(KafkaAdminClient(**options)) as admin:
+        (description,) = admin.describe_topics([topic])
+        check_described(description)
+        cluster = admin.describe_cluster()["cluster_id"]
+    return sha256(f"{cluster}/{description['topic_id']}".encode()).hexdigest()
 
 
 def to_topic_options(contract: Contract) -> dict[str, Any]:

@@ -36,6 +36,11 @@ def _die(_piece: Piece | None = None) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def _die_at(victim: str) -> Callable[[str, str], None]:
+    """Be killed where a source is asked about a video."""
+    return lambda _what, video_id: _die() if video_id == victim else None
+
+
 def _plan(place: Place) -> Callable[..., Run]:
     """Plans a run at the test's own topic and group."""
     return lambda _settings, *, follow: place.run(follow=follow)
@@ -52,6 +57,8 @@ def main(spec: dict[str, Any]) -> None:
         vars(serve)["RequestConsumer"] = DyingConsumer
     if spec["dies"] == "while_listening":
         backend.fault = _die
+    if spec["dies"] == "while_bringing":
+        place.source.fault = _die_at(spec["victim"])
     vars(command).update(replaced)
     from trendscript.cli.main import main as run  # noqa: PLC0415  (after what it uses is in place)
 

@@ -68,11 +68,15 @@ class Place:
     patience: Patience = field(default_factory=lambda: Patience(None, first_seconds=0.3, bug_seconds=0.05))
     membership: Membership = MEMBERSHIP
     settings: dict[str, Any] = field(default_factory=dict)
+    prune_seconds: float = 3_600.0
 
-    def request(self, *video_ids: str, again: bool = False, model: str | None = None) -> list[TranscriptionRequest]:
-        """Ask for videos."""
+    def request(
+        self, *video_ids: str, again: bool = False, model: str | None = None, key: bytes | None = None
+    ) -> list[TranscriptionRequest]:
+        """Ask for videos; requests of one key, which is the video unless it is given, come in this order."""
         requests = [a_request(video_id, again=again, model=model) for video_id in video_ids]
-        self.send(*(replace(to_request_message(request), topic=self.topic) for request in requests))
+        messages = [to_request_message(request) for request in requests]
+        self.send(*(replace(message, topic=self.topic, key=key or message.key) for message in messages))
         return requests
 
     def send(self, *messages: Message) -> None:
@@ -87,7 +91,7 @@ class Place:
     def run(self, *, follow: bool) -> Run:
         """How the service runs here."""
         membership = replace(self.membership, group=self.group)
-        return Run(membership, self.patience, follow, self.topic, grace_seconds=5.0)
+        return Run(membership, self.patience, follow, self.topic, grace_seconds=5.0, prune_seconds=self.prune_seconds)
 
     def values(self, topic: str = "youtube_transcription") -> list[Any]:
         """Messages that came to a topic since the test began, decoded, of videos of any test."""

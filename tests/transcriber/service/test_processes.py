@@ -3,50 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.transcriber.service.processes import start, wait_until
 from tests.transcriber.service.running import a_video, drain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.transcriber.service.running import Place
-
-REPOSITORY = Path(__file__).parents[3]
-
-
-def _start(place: Place, *arguments: str, seconds: float = 0.0, dies: str = "never") -> subprocess.Popen[str]:
-    spec = {"topic": place.topic, "group": place.group, "seconds": seconds, "dies": dies, "arguments": arguments}
-    environment = {
-        **os.environ,
-        "KAFKA_BOOTSTRAP_SERVERS": place.bootstrap_servers,
-        "TRENDSCRIPT_HOME": str(place.home),
-        "PYTHONPATH": str(REPOSITORY),
-    }
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.transcriber.service.child", json.dumps(spec)],
-        env=environment,
-        cwd=place.home,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def _wait(process: subprocess.Popen[str], holds: Callable[[], object], seconds: float = 90.0) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def _kept(place: Place) -> int:
@@ -78,8 +45,8 @@ def test_a_stop_ends_within_seconds_and_the_next_run_goes_on(place: Place, numbe
     """It ends between segments with what is done kept, nothing published and nothing committed."""
     video = a_video()
     place.request(video)
-    process = _start(place, "--follow", "--json", seconds=1.0)
-    _wait(process, lambda: _kept(place) >= 2)
+    process = start(place, "--follow", "--json", seconds=1.0)
+    wait_until(process, lambda: _kept(place) >= 2)
     process.send_signal(number)
     asked = time.monotonic()
     out, err = process.communicate(timeout=60)
@@ -94,8 +61,9 @@ def test_a_stop_ends_within_seconds_and_the_next_run_goes_on(place: Place, numbe
 def test_a_request_to_a_server_that_hangs_does_not_hold_up_the_end(place: Place) -> None:
     """After a short grace it is left alone, and the process ends as if it had been waited for."""
     place.request(a_video())
-    process = _start(place, "--follow", "--json", seconds=120.0)
-    _wait(process, lambda: list(place.home.glob("transcriber/pieces/*/language.json")))
+    process = start(place, "--follow", "--json", seconds=120.0)
+    wait_until(process, lambda: list(place.home.glob("transcriber/pieces/*/language.json")))
+    assert list(place.home.glob("transcriber/attempts/*"))
     process.terminate()
     asked = time.monotonic()
     out, err = process.communicate(timeout=60)
@@ -104,14 +72,15 @@ def test_a_request_to_a_server_that_hangs_does_not_hold_up_the_end(place: Place)
     assert "work_abandoned" in err
     assert json.loads(out)["requests"] == 0
     assert place.committed() == 0
+    assert not list(place.home.glob("transcriber/attempts/*"))  # ended on purpose, it is no crash
 
 
 def test_a_killed_service_is_finished_by_the_next_with_the_same_message(place: Place) -> None:
     """Pieces that were done aren't done again, and what comes out is what would have come out."""
     video = a_video()
     place.request(video)
-    process = _start(place, "--follow", seconds=1.0)
-    _wait(process, lambda: _kept(place) >= 2)
+    process = start(place, "--follow", seconds=1.0)
+    wait_until(process, lambda: _kept(place) >= 2)
     process.kill()
     process.communicate()
     _check_resumed(place, video, _kept(place))
@@ -121,7 +90,7 @@ def test_killed_between_publishing_and_committing_the_same_bytes_come_again(plac
     """The work is not done twice, and a repeat changes no row."""
     video = a_video()
     place.request(video)
-    process = _start(place, dies="before_commit")
+    process = start(place, dies="before_commit")
     process.communicate(timeout=90)
     assert process.returncode == -signal.SIGKILL
     assert place.committed() == 0
@@ -133,27 +102,10 @@ def test_killed_between_publishing_and_committing_the_same_bytes_come_again(plac
     assert not list(place.home.glob("transcriber/answers/*"))
 
 
-def test_a_file_that_kills_the_process_is_given_up_after_five_starts(place: Place) -> None:
-    """Each start leads to the next death, until the message is answered as failed and the service goes on."""
-    video = a_video()
-    place.request(video)
-    for _ in range(5):
-        process = _start(place, dies="while_listening")
-        process.communicate(timeout=90)
-        assert process.returncode == -signal.SIGKILL
-    process = _start(place, "--json", dies="while_listening")
-    out, err = process.communicate(timeout=90)
-    assert process.returncode == 0, err
-    assert json.loads(out)["failed"] == {"crashes_the_transcriber": 1}
-    (value,) = place.of(video)
-    assert value["item"]["reason"] == "crashes_the_transcriber"
-    assert place.committed() == 1
-
-
 def test_a_drain_prints_what_became_of_the_requests(place: Place) -> None:
     """One JSON document on standard output, and exit code 0."""
     place.request(a_video(1), a_video(2))
-    process = _start(place, "--json")
+    process = start(place, "--json")
     out, err = process.communicate(timeout=90)
     assert process.returncode == 0, err
     report = json.loads(out)
