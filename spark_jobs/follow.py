@@ -179,7 +179,7 @@ class Follower:
         full = any(batch.messages.read + batch.messages.skipped >= self._job.max_messages for batch in batches)
         turn.due = time.monotonic() if full else begun + self._pace.every_seconds
         if not batches:
-            turn.rest_until = turn.due
+            turn.rest_until = time.monotonic() + self._pace.look_seconds
 
     def _note_success(self, turn: _Turn) -> None:
         turn.bugs = 0

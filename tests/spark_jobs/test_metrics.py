@@ -34,13 +34,19 @@ if TYPE_CHECKING:
     from tests.conftest import Stack
     from tests.spark_jobs.conftest import Loading
 
-Samples = dict[tuple[str, tuple[str, ...]], float]
+Place = tuple[str, frozenset[tuple[str, str]]]
+Samples = dict[Place, float]
+
+
+def at(name: str, **labels: str) -> Place:
+    """Where a sample stands; its name without what all begin with."""
+    return name, frozenset(labels.items())
 
 
 def samples_of(text: str) -> Samples:
-    """Samples by their name, without what all begin with, and the values of their labels."""
+    """Samples by their name and labels."""
     return {
-        (sample.name.removeprefix("trendscript_load_"), tuple(sample.labels.values())): sample.value
+        at(sample.name.removeprefix("trendscript_load_"), **sample.labels): sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
@@ -65,22 +71,22 @@ def test_metrics_tell_what_a_load_did(loading: Loading) -> None:
     loading.publish(a_chart_message("c" * 11))
     topic = loading.topic
     found = _collect(LoadCollector(lambda **_: loading.job, [topic]))
-    assert found["messages_total", (topic, "load", "accepted")] == 2
-    assert found["messages_total", (topic, "load", "quarantined")] == 1
-    assert found["rows_total", (topic, "load", "processed.video", "inserted")] == 1
-    assert found["rows_total", (topic, "load", "processed.video", "stubs")] == 1
-    assert found["rows_total", (topic, "load", "processed.chart_entry", "inserted")] == 2
-    assert found["rows_total", (topic, "load", "processed.chart_entry", "stale")] == 0
-    assert found["batches_total", (topic, "load", "committed")] == 1
-    assert found["open_dead_letters", (topic,)] == 1
-    assert found["last_batch_quarantined_ratio", (topic,)] == pytest.approx(1 / 3)
-    assert sum(found["lag_messages", (topic, partition)] for partition in "01") == 1
-    steps = {labels[1] for name, labels in found if name == "last_batch_seconds"}
+    assert found[at("messages_total", topic=topic, kind="load", outcome="accepted")] == 2
+    assert found[at("messages_total", topic=topic, kind="load", outcome="quarantined")] == 1
+    assert found[at("rows_total", topic=topic, kind="load", table="processed.video", outcome="inserted")] == 1
+    assert found[at("rows_total", topic=topic, kind="load", table="processed.video", outcome="stubs")] == 1
+    assert found[at("rows_total", topic=topic, kind="load", table="processed.chart_entry", outcome="inserted")] == 2
+    assert found[at("rows_total", topic=topic, kind="load", table="processed.chart_entry", outcome="stale")] == 0
+    assert found[at("batches_total", topic=topic, kind="load", state="committed")] == 1
+    assert found[at("open_dead_letters", topic=topic)] == 1
+    assert found[at("last_batch_quarantined_ratio", topic=topic)] == pytest.approx(1 / 3)
+    assert sum(found[at("lag_messages", topic=topic, partition=partition)] for partition in "01") == 1
+    steps = {dict(labels)["step"] for name, labels in found if name == "last_batch_seconds"}
     assert steps == {"plan", "bronze", "load", "copy", "merge"}
     ((committed,),) = loading.query("select extract(epoch from committed_at)::float8 from pipeline.batch")
-    assert found["last_committed_timestamp_seconds", (topic,)] == pytest.approx(committed)
-    assert (found["ledger_up", ()], found["kafka_up", ()], found["lease_held", (topic,)]) == (1, 1, 0)
-    assert found["planned_batches", (topic,)] == 0
+    assert found[at("last_committed_timestamp_seconds", topic=topic)] == pytest.approx(committed)
+    assert (found[at("ledger_up")], found[at("kafka_up")], found[at("lease_held", topic=topic)]) == (1, 1, 0)
+    assert found[at("planned_batches", topic=topic)] == 0
 
 
 def test_a_batch_keeps_its_run_and_its_seconds(loading: Loading) -> None:
@@ -100,12 +106,12 @@ def test_a_lease_and_an_unfinished_batch_show(database: str) -> None:
     collector = _ledger_collector(database)
     with take_lease(database, "charts"):
         found = _collect(collector)
-    assert (found["lease_held", ("charts",)], found["planned_batches", ("charts",)]) == (1, 1)
+    assert (found[at("lease_held", topic="charts")], found[at("planned_batches", topic="charts")]) == (1, 1)
     ((since,),) = query(
         database, "select extract(epoch from planned_at)::float8 from pipeline.batch where batch_id = %s", [batch_id]
     )
-    assert found["planned_timestamp_seconds", ("charts",)] == pytest.approx(since)
-    assert ("batches_total", ("charts", "load", "planned")) not in found
+    assert found[at("planned_timestamp_seconds", topic="charts")] == pytest.approx(since)
+    assert at("batches_total", topic="charts", kind="load", state="planned") not in found
 
 
 def _plan(dsn: str, begin: int, until: int) -> int:
@@ -170,8 +176,8 @@ def test_without_kafka_the_ledger_is_told(database: str) -> None:
     load_values(database, CHARTS, [b"{broken"])
     collector = _ledger_collector(database)
     found = _collect(collector)
-    assert (found["ledger_up", ()], found["kafka_up", ()]) == (1, 0)
-    assert found["messages_total", ("charts", "load", "quarantined")] == 1
+    assert (found[at("ledger_up")], found[at("kafka_up")]) == (1, 0)
+    assert found[at("messages_total", topic="charts", kind="load", outcome="quarantined")] == 1
     assert not [name for name, _ in found if name == "lag_messages"]
     (failure,) = collector.read().failures
     assert isinstance(failure, ServerUnreachable)
@@ -182,7 +188,7 @@ def test_a_run_that_goes_on_tells_its_failures(database: str) -> None:
     status = FollowStatus(["charts"])
     status.note_failure("charts", Failing(TopicRecreated("charts", "one", "other"), 3, parked=True))
     found = _collect(FollowCollector(_ledger_collector(database), status))
-    assert found["topic_failures", ("charts", "TopicRecreated")] == 3
+    assert found[at("topic_failures", topic="charts", cause="TopicRecreated")] == 3
 
 
 @pytest.fixture
@@ -211,7 +217,7 @@ def test_the_command_prints_or_writes_metrics(settings: str, tmp_path: Path) -> 
     assert _run("--textfile", str(file)).exit_code == 0
     written = samples_of(file.read_text(encoding="utf-8"))
     assert written == samples_of(printed.stdout)
-    assert written["messages_total", ("charts", "load", "quarantined")] == 1
+    assert written[at("messages_total", topic="charts", kind="load", outcome="quarantined")] == 1
     assert [found.name for found in tmp_path.iterdir()] == ["trendscript.prom"]
     assert file.stat().st_mode & 0o044
 
@@ -223,7 +229,7 @@ def test_the_command_tells_what_is_down(settings: str, tmp_path: Path, monkeypat
     monkeypatch.setenv("POSTGRES_PORT", "9")
     result = _run("--textfile", str(file))
     assert isinstance(result.exception, ServerUnreachable)
-    assert samples_of(file.read_text(encoding="utf-8")) == {("ledger_up", ()): 0, ("kafka_up", ()): 0}
+    assert samples_of(file.read_text(encoding="utf-8")) == {at("ledger_up"): 0, at("kafka_up"): 0}
 
 
 @pytest.mark.parametrize(("name", "words"), [("metrics.txt", r"\.prom"), ("nowhere/metrics.prom", "can't be written")])
