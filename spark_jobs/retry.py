@@ -13,7 +13,7 @@ from spark_jobs import ledger
 from spark_jobs.batch import Batch, OffsetRange
 from spark_jobs.failures import database_failures
 from spark_jobs.finish import finish_batch
-from spark_jobs.lease import take_lease
+from spark_jobs.lease import TopicTaken, take_lease
 from spark_jobs.load_range import load_letters
 from spark_jobs.plan import find_pending, new_number
 from spark_jobs.ranges import check_outcomes, to_range_task
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor  # noqa: N812  (psycopg2 spells its classes small)
 
     from spark_jobs.job import Job
+    from spark_jobs.lease import Lease
     from spark_jobs.report import BatchReport
     from spark_jobs.topic_state import TopicState
     from trendscript.contracts.model import Contract
@@ -51,7 +52,8 @@ def retry_letters(job: Job, contract: Contract, reason: str | None) -> TopicRepo
     """Try every open letter of a topic once, or those refused for a reason; each is closed or keeps its newest reason.
 
     Letters of a topic that was made anew since are tried too.
-    Raises TopicBusy, LeaseLost, LoadInterrupted, BatchUnfinished (try again) or RangeRefused (a person decides).
+    Raises TopicBusy, LeaseLost, TopicTaken, LoadInterrupted, BatchUnfinished (try again) or RangeRefused (a person
+    decides).
     """
     topic = contract.topic
     with database_failures(topic), take_lease(job.dsn, topic) as lease:
@@ -60,29 +62,27 @@ def retry_letters(job: Job, contract: Contract, reason: str | None) -> TopicRepo
             unfinished = _find_unfinished(connection, topic=topic)
         batches: list[BatchReport | None] = []
         if unfinished is not None:
-            batches.append(_retry_next(job, contract, partial(_find_unfinished, topic=topic)))
+            batches.append(_retry_next(job, contract, lease, partial(_find_unfinished, topic=topic)))
         with job.connected(f"retry {topic}") as connection, connection, connection.cursor() as cursor:
             identities = _find_identities(cursor, topic, reason)
         for identity in identities:
             after: _Place | None = _BEGINNING
             while after is not None:
-                lease.check()
-                after, report = _retry_after(job, contract, identity, reason, after)
+                after, report = _retry_after(job, contract, lease, identity, reason, after)
                 batches.append(report)
     return _report(topic, [report for report in batches if report is not None])
 
 
-def _retry_after(
-    job: Job, contract: Contract, identity: TopicIdentity, reason: str | None, after: _Place
+def _retry_after(  # noqa: PLR0913, PLR0917  (what a retry is)
+    job: Job, contract: Contract, lease: Lease, identity: TopicIdentity, reason: str | None, after: _Place
 ) -> tuple[_Place | None, BatchReport | None]:
     """Retry one batch of letters behind a place; where it ends, or None where nothing was left."""
     with job.connected(f"retry {contract.topic}") as connection, connection, connection.cursor() as cursor:
         ranges = _find_ranges(cursor, identity, reason, after, job.max_messages)
     if not ranges:
         return None, None
-    report = _retry_next(
-        job, contract, partial(_plan, contract=contract, identity=identity, reason=reason, ranges=ranges)
-    )
+    plan = partial(_plan, contract=contract, identity=identity, reason=reason, ranges=ranges)
+    report = _retry_next(job, contract, lease, plan)
     return (ranges[-1].partition, ranges[-1].until_offset - 1), report
 
 
@@ -105,8 +105,11 @@ def _report(topic: str, batches: list[BatchReport]) -> TopicReport:
     return TopicReport(topic, tuple(batches), note="" if batches else f"{topic}: nothing in quarantine to try again")
 
 
-def _retry_next(job: Job, contract: Contract, plan: Callable[[Connection], Batch | None]) -> BatchReport | None:
+def _retry_next(
+    job: Job, contract: Contract, lease: Lease, plan: Callable[[Connection], Batch | None]
+) -> BatchReport | None:
     def attempt() -> BatchReport | None:
+        lease.check()
         seconds: dict[str, float] = {}
         with job.timed(contract.topic, "plan", seconds), job.connected(f"retry {contract.topic}") as connection:
             batch = plan(connection)
@@ -171,11 +174,17 @@ def _plan(
     identity: TopicIdentity,
     reason: str | None,
     ranges: tuple[OffsetRange, ...],
-) -> Batch:
+) -> Batch | None:
     """The retry of these ranges, durable in the ledger; when it was planned a moment ago, as it was planned."""
     with _locked(connection, contract.topic) as cursor:
-        planned = _find_planned_retry(cursor, contract.topic)
-        return planned or ledger.save_plan(
+        planned = ledger.find_planned(cursor, contract.topic)
+        if planned is not None:
+            wanted = (identity.topic_id, "retry", reason, ranges)
+            found = planned[0]
+            if (found.topic_id, found.kind, found.letter_reason, found.ranges) != wanted:
+                raise TopicTaken(found)
+            return _find_planned_retry(cursor, contract.topic)
+        return ledger.save_plan(
             cursor, identity, contract, ranges, kind="retry", source="quarantine", letter_reason=reason
         )
 

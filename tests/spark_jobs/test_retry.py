@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -10,17 +11,20 @@ from spark_jobs import ledger
 from spark_jobs.batch import OffsetRange
 from spark_jobs.discard import discard_letters
 from spark_jobs.job import LoadJob
-from spark_jobs.lease import TopicBusy, take_lease
+from spark_jobs.lease import LeaseLost, TopicBusy, TopicTaken, take_lease
 from spark_jobs.plan import resume
 from spark_jobs.retry import BatchUnfinished, rehearse_retry, retry_letters
 from spark_jobs.run_batch import run_next_batch
 from spark_jobs.topic_state import TopicIdentity
 from tests.builders import a_chart_message, query, to_bytes
+from tests.spark_jobs.intruder import Intruder
 from tests.spark_jobs.quarantined import CHARTS, Killed, a_job, as_writer, kill_at, load_values, under
 from trendscript.contracts.model import Limits
 from trendscript.postgres import connect
 
 if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
     from spark_jobs.report import TopicReport
 
 TIGHT = under(CHARTS, title={"limits": Limits(max_length=3)})
@@ -138,7 +142,7 @@ def test_a_retry_that_was_killed_is_finished_by_who_comes_next(database: str, st
 
 
 def finish_by_load(dsn: str) -> Any:
-    """What a load does with a batch that was left unfinished; Spark isn't needed for a retry's."""
+    """What a load does with a batch that was left unfinished; of Spark a retry's needs no more than to be alive."""
 
     def no_kafka() -> Any:
         raise AssertionError
@@ -152,7 +156,7 @@ def finish_by_load(dsn: str) -> Any:
         bootstrap_servers="",
         client_properties=None,
         max_messages=10,
-        spark=None,  # type: ignore[arg-type]  # a retry must not touch it
+        spark=cast("SparkSession", SimpleNamespace(sparkContext=SimpleNamespace(defaultParallelism=1))),
         lake=None,
     )
     return run_next_batch(job, CHARTS, plan)
@@ -190,6 +194,26 @@ def test_a_retry_stands_back(database: str) -> None:
     load_values(database, TIGHT, [LONG])
     with take_lease(database, "charts"), pytest.raises(TopicBusy):
         retry(database)
+
+
+def test_a_retry_that_lost_its_lease_leaves_the_others_batch_alone(database: str) -> None:
+    """A passing fault, and another runner has the topic when it is over: nothing of that one's is ended or resumed."""
+    load_values(database, TIGHT, [LONG])
+    intruder = Intruder(database, OffsetRange(7, 0, 1), kind="retry", source="quarantine")
+    with pytest.raises(LeaseLost):
+        retry(database, on_step=intruder.at("plan"))
+    assert intruder.planned() == "planned"
+    assert letters(database)[0][2] == "open"
+
+
+def test_a_retry_takes_no_other_retry_for_its_own(database: str) -> None:
+    """Also where the lease seems to be held still; the letters that it was asked for would never be tried."""
+    load_values(database, TIGHT, [LONG])
+    intruder = Intruder(database, OffsetRange(7, 0, 1), kind="retry", source="quarantine", ends_lease=False)
+    with pytest.raises(TopicTaken, match="a retry, meanwhile") as taken:
+        retry(database, on_step=intruder.at("plan"))
+    assert taken.value.exit_code == 75
+    assert intruder.planned() == "planned"
 
 
 def test_a_rehearsal_leaves_no_trace(database: str) -> None:
