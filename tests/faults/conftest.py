@@ -181,7 +181,8 @@ def faults(stack: Stack) -> Faults:
 def spark(stack: Stack, faults: Faults) -> Iterator[SparkSession]:
     """One session a run, whose Python workers are armed."""
     del faults
-    session = build_session("local[2]", stack.home / "logs" / "spark.log")
+    # Four at once, so that two runners' attempts at one range can meet.
+    session = build_session("local[4]", stack.home / "logs" / "spark.log")
     yield session
     session.stop()
 

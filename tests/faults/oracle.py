@@ -72,7 +72,7 @@ class Account:
             message
             for message in self.messages
             if message.visible
-            and self.begins.get(message.partition, 0) <= message.offset < self.ends[message.partition]
+            and self.begins.get(message.partition, 0) <= message.offset < self.ends.get(message.partition, 0)
             and message.place not in self.gaps
         ]
 

@@ -80,6 +80,12 @@ def _line(key: tuple[str, str], runs: Sequence[Result], width: int) -> str:
     failed = sum(1 for run in runs if not run.passed)
     seconds = [run.seconds for run in runs if run.seconds is not None]
     median = f"{statistics.median(seconds):.1f}" if seconds else "-"
-    lost, doubled = (sum(getattr(run, word) or 0 for run in runs) for word in ("lost", "doubled"))
-    steps = sum(run.steps or 0 for run in runs) or "-"
+    lost, doubled = (_total([getattr(run, word) for run in runs]) for word in ("lost", "doubled"))
+    steps = _total([run.steps for run in runs])
     return f"{key[0]:<9} {key[1]:<{width}} {len(runs):>5} {failed:>6} {lost:>5} {doubled:>7} {median:>8} {steps:>7}"
+
+
+def _total(counts: Sequence[int | None]) -> str:
+    """Their sum; a dash where nothing was counted."""
+    known = [count for count in counts if count is not None]
+    return str(sum(known)) if known else "-"

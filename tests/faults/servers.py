@@ -99,17 +99,17 @@ class OwnPostgres(_Server):
         """Remove it, whoever is connected."""
         self._execute(f"drop database if exists {name} with (force)")
 
-    def kill_a_backend(self, application: str) -> None:
-        """SIGKILL to one connection's process, after which the server ends all others and recovers."""
-        ((pid,),) = self.rows("select pid from pg_stat_activity where application_name like %s limit 1", application)
+    def kill_a_backend(self) -> None:
+        """SIGKILL to one load's process in the server, after which it ends all others and recovers."""
+        ((pid,),) = self.rows("select pid from pg_stat_activity where application_name like 'trendscript%' limit 1")
         psutil.Process(pid).kill()
 
-    def rows(self, statement: str, *values: object) -> list[tuple[int]]:
+    def rows(self, statement: str) -> list[tuple[int]]:
         """Rows of a statement, of the server's own database."""
         connection = psycopg2.connect(self.at("postgres"))
         try:
             with connection.cursor() as cursor:
-                cursor.execute(statement, values)
+                cursor.execute(statement)
                 return list(cursor.fetchall())
         finally:
             connection.close()

@@ -16,6 +16,7 @@ from tests.builders import read_versions
 from tests.faults.fold import Produced
 from tests.faults.orders import Order
 from tests.faults.scene import beside
+from trendscript.errors import NeedsAPerson
 
 if TYPE_CHECKING:
     from kafka.admin import KafkaAdminClient
@@ -114,7 +115,7 @@ def test_the_topic_is_made_anew_between_plan_and_resume(scene: WarmScene, kafka_
         _make_anew(scene, kafka_admin)
         scene.tell(scene.chance.choice([20, 300]))
         scene.faults.withdraw()
-        with pytest.raises(TopicRecreated):
+        with pytest.raises(NeedsAPerson, match="deleted and created again"):
             running.result()
     scene.faults.check_carried_out()
     scene.order()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.faults.scene import WarmScene
-
-_PATIENCE = {"request.timeout.ms": "5000", "default.api.timeout.ms": "10000"}
 
 
 @pytest.fixture
@@ -82,19 +81,15 @@ def test_postgres_is_slow_and_then_silent(remote: WarmScene, to_postgres: Proxy)
     remote.fault_now()
     to_postgres.make(Trouble(delay=0.03))
     with remote.loading() as running:
-        while not running.done() and to_postgres.befallen < remote.chance.randint(2, 6):
-            pass
+        enough = remote.chance.randint(2, 6)
+        while not running.done() and to_postgres.befallen < enough:
+            time.sleep(0.01)
         to_postgres.make(Trouble(swallow=True))
-        remote.chance.random()
-        _wait(running, 2.0)
+        with pytest.raises(TimeoutError):
+            running.result(2.0)
         to_postgres.heal()
     remote.recover()
     remote.judge()
-
-
-def _wait(running: object, seconds: float) -> None:
-    with pytest.raises(TimeoutError):
-        running.result(seconds)  # type: ignore[attr-defined]  # a future
 
 
 @pytest.mark.case("11")
@@ -117,15 +112,13 @@ def kafka() -> Iterator[tuple[OwnKafka, Proxy]]:
 
 
 @pytest.fixture
-def far(scene: WarmScene, kafka: tuple[OwnKafka, Proxy], tmp_path: Path) -> Iterator[WarmScene]:
-    """The scene with its topic in that Kafka, and clients that don't wait for minutes."""
+def far(scene: WarmScene, kafka: tuple[OwnKafka, Proxy]) -> Iterator[WarmScene]:
+    """The scene with its topic in that Kafka."""
     address = f"127.0.0.1:{kafka[1].port}"
-    properties = tmp_path / "client.properties"
-    properties.write_text("".join(f"{name}={value}\n" for name, value in _PATIENCE.items()))
     with closing(KafkaAdminClient(bootstrap_servers=address)) as admin:
         admin.create_topics([NewTopic(scene.topic, scene.partitions, 1)])
     with closing(KafkaProducer(bootstrap_servers=address, acks="all")) as producer:
-        job = replace(scene.job, bootstrap_servers=address, client_properties=properties)
+        job = replace(scene.job, bootstrap_servers=address)
         yield replace(scene, bootstrap_servers=address, producer=producer, job=job)
 
 

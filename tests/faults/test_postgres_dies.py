@@ -61,7 +61,7 @@ def _strike(scene: WarmScene, postgres: OwnPostgres, point: str) -> None:
             time.sleep(scene.chance.choice([0.0, 0.5]))
             postgres.start()
         else:
-            postgres.kill_a_backend("trendscript batch=%")
+            postgres.kill_a_backend()
     postgres.wait_until_up()
     scene.recover()
     scene.judge()
