@@ -102,6 +102,7 @@ def make_topic(kafka_admin: KafkaAdminClient) -> MakeTopic:
     def make(name: str = "topic", *, partitions: int = 1, configs: dict[str, str] | None = None) -> str:
         topic = f"{name}_{uuid.uuid4().hex[:8]}"
         kafka_admin.create_topics([NewTopic(topic, partitions, 1, topic_configs=configs or {})])
+        kafka_admin.wait_for_topics([topic], timeout_ms=60_000)  # Kafka confirms a topic before it has leaders
         return topic
 
     return make

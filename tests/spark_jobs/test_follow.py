@@ -61,7 +61,7 @@ class Following:
             if then(next(pauses)):
                 self.stop.set()
 
-        job = replace(self.loadings[0].job, **({"attempts": 1} | self.changes))
+        job = replace(self.loadings[0].job, **({"attempts": 1, "lake": None} | self.changes))
         contracts = [loading.contract for loading in self.loadings]
         Follower(job, contracts, self.pace, self.status, show).follow(self.stop)
 
@@ -79,7 +79,7 @@ def another(loading: Loading, make_topic: MakeTopic) -> Loading:
 @contextmanager
 def _a_strange_topic(loading: Loading) -> Iterator[Callable[[], None]]:
     """Have the ledger know another topic under this name; the function mends it."""
-    loading.load()
+    loading.load(lake=None)
     ((known,),) = loading.query("select topic_id from pipeline.topic where topic = %s", loading.topic)
     loading.query("update pipeline.topic set topic_id = 'another' where topic = %s", loading.topic)
     yield lambda: _mend(loading, known)
@@ -113,7 +113,7 @@ def test_topics_are_loaded_in_turns(loading: Loading, another: Loading) -> None:
 
 def test_nothing_is_begun_where_nothing_waits(loading: Loading) -> None:
     """A settled topic is looked at, and neither leased nor planned."""
-    loading.load()
+    loading.load(lake=None)
     steps: list[str] = []
     Following([loading], changes={"on_step": lambda _topic, step: steps.append(step)}).run(lambda pause: pause > 5)
     assert steps == []
@@ -141,12 +141,12 @@ def test_a_signal_is_heeded_after_the_batch_in_hand(loading: Loading) -> None:
     following = Following([loading])
     following.changes = {
         "max_messages": 2,
-        "on_step": lambda _topic, step: following.stop.set() if step == "bronze" else None,
+        "on_step": lambda _topic, step: following.stop.set() if step == "load" else None,
     }
     following.run(lambda _pause: False)
     assert len(following.batches) == 1
     assert loading.query("select state, count(*) from pipeline.batch group by 1") == [("committed", 1)]
-    assert sum(batch.messages.read for batch in loading.load().batches) == 2
+    assert sum(batch.messages.read for batch in loading.load(lake=None).batches) == 2
 
 
 def test_a_topic_that_needs_a_person_is_parked(loading: Loading, another: Loading) -> None:
@@ -159,7 +159,7 @@ def test_a_topic_that_needs_a_person_is_parked(loading: Loading, another: Loadin
 
         def then(_pause: int) -> bool:
             failing = following.status.failing().get(loading.topic)
-            if failing is not None and failing.times == 3 and following.count(another) and not seen:
+            if failing is not None and failing.times >= 3 and following.count(another) and not seen:
                 seen.append(failing)
                 mend()
             return following.count(loading) == 1
@@ -195,7 +195,7 @@ def test_a_passing_fault_of_one_topic_backs_off(loading: Loading, another: Loadi
 
     def then(_pause: int) -> bool:
         failing = following.status.failing().get(loading.topic)
-        if failing is not None and failing.times == 2 and following.count(another):
+        if failing is not None and failing.times >= 2 and following.count(another):
             assert (failing.cause, failing.parked) == ("LoadInterrupted", False)
             loading.query("drop function if exists processed.stumble() cascade")
         return following.count(loading) == 1

@@ -19,7 +19,7 @@ import pytest
 
 from tests.builders import query
 from tests.spark_jobs.test_cli import BIN, ROOT, load, publish_usage
-from tests.spark_jobs.test_metrics import samples_of
+from tests.spark_jobs.test_metrics import at, samples_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,8 +57,8 @@ class Running:
         return found[0]
 
     def wait_for(self, come: Callable[[], bool], what: str) -> None:
-        """Wait until it has come, for two minutes at most."""
-        deadline = time.monotonic() + 120
+        """Wait until it has come, for four minutes at most."""
+        deadline = time.monotonic() + 240
         while not come():
             assert self.process.poll() is None, f"no {what}: {self.err.read_text(encoding='utf-8')[-3000:]}"
             assert time.monotonic() < deadline, f"no {what}: {self.err.read_text(encoding='utf-8')[-3000:]}"
@@ -66,7 +66,7 @@ class Running:
 
     def end(self) -> int:
         """Its exit code, waited for."""
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=120)
 
 
 @contextmanager
@@ -75,7 +75,9 @@ def _following(environment: dict[str, str], tmp_path: Path, *options: str) -> It
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("POSTGRES_", "KAFKA_"))}
     command = [str(BIN / "trendscript"), "load", "api_usage", "--follow", "--every", "1", *options]
     with out.open("wb") as to_out, err.open("wb") as to_err:
-        process = subprocess.Popen(command, env=inherited | environment, stdout=to_out, stderr=to_err, cwd=ROOT)
+        process = subprocess.Popen(
+            command, env=inherited | environment | {"LAKE_PATH": "off"}, stdout=to_out, stderr=to_err, cwd=ROOT
+        )
     try:
         yield Running(process, out, err)
     finally:
@@ -129,8 +131,8 @@ def _check_served(port: int, database: str) -> None:
     found = samples_of(text)
     ((quarantined,),) = query(database, "select sum(quarantined)::int from pipeline.batch_range")
     assert code == 200
-    assert found["messages_total", ("api_usage", "load", "quarantined")] == quarantined
-    assert found["batch_seconds_count", ("api_usage", "load")] >= 1
+    assert found[at("messages_total", topic="api_usage", kind="load", outcome="quarantined")] == quarantined
+    assert found[at("batch_seconds_count", topic="api_usage", step="load")] >= 1
     assert _get(port, "/health")[0] == 200
 
 
