@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.transcriber.service.running import following
+from tests.transcriber.service.running import a_video, drain, following
 from transcriber.service.attempts import Attempts
 from transcriber.service.brought import Answer
 from transcriber.service.done import DoneWork
 from transcriber.service.record import Record
-from trendscript.kafka import Message
+from trendscript.kafka import Message, client_options, identify_topic
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,6 +79,15 @@ def test_an_answer_kept_for_another_topic_is_none(tmp_path: Path) -> None:
     DoneWork(tmp_path, "first").keep_answer(DIGEST, ANSWER)
     assert DoneWork(tmp_path, "first").read_answer(DIGEST) == ANSWER
     assert DoneWork(tmp_path, "second").read_answer(DIGEST) is None
+
+
+def test_the_service_remembers_what_it_published_for_the_topic_that_it_went_to(place: Place) -> None:
+    """By what tells that topic from every other, so a cluster with the same names is another place."""
+    place.request(a_video())
+    drain(place)
+    options = client_options(place.bootstrap_servers, None)
+    origin = identify_topic("youtube_transcription", options=options)
+    assert [folder.name for folder in (place.home / "transcriber" / "done").iterdir()] == [origin]
 
 
 def _age(path: Path, days: float) -> Path:
