@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _RETENTION_CHECK = "spark.databricks.delta.retentionDurationCheck.enabled"
+_LISTING_TASKS = "spark.sql.sources.parallelPartitionDiscovery.parallelism"
 _HOUR = timedelta(hours=1)
 
 
@@ -51,7 +52,7 @@ def vacuum(spark: SparkSession, path: str, retain: timedelta) -> None:
 
     Only while nobody writes to the table: files of a write that isn't committed yet would go too.
     """
-    with _without_retention_check(spark):
+    with _vacuuming(spark):
         DeltaTable.forPath(spark, path).vacuum(retain / _HOUR)
 
 
@@ -63,17 +64,27 @@ def count_live_files(spark: SparkSession, path: str) -> int:
 
 def count_vacuumable(spark: SparkSession, path: str, retain: timedelta) -> int:
     """How many files `vacuum` would delete."""
-    with _without_retention_check(spark):
+    with _vacuuming(spark):
         found = spark.sql(f"vacuum delta.`{path}` retain {retain / _HOUR} hours dry run")
         return found.count()
 
 
 @contextmanager
-def _without_retention_check(spark: SparkSession) -> Iterator[None]:
-    """Delta refuses less than a week, since a write may be under way; the lease is what rules that out here."""
-    before = spark.conf.get(_RETENTION_CHECK, "true") or "true"
-    spark.conf.set(_RETENTION_CHECK, "false")
+def _vacuuming(spark: SparkSession) -> Iterator[None]:
+    """Settings that a vacuum needs here.
+
+    Delta refuses to keep less than a week, since a write may be under way; the lease is what rules that out. And it
+    lists files in ten thousand tasks unless told otherwise, which takes minutes however few there are.
+    """
+    wanted = {_RETENTION_CHECK: "false", _LISTING_TASKS: str(spark.sparkContext.defaultParallelism)}
+    before = {name: spark.conf.get(name, None) for name in wanted}
     try:
+        for name, value in wanted.items():
+            spark.conf.set(name, value)
         yield
     finally:
-        spark.conf.set(_RETENTION_CHECK, before)
+        for name, known in before.items():
+            if known is None:
+                spark.conf.unset(name)
+            else:
+                spark.conf.set(name, known)
