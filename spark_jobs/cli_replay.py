@@ -101,7 +101,7 @@ def run_replay(contract: Contract, asked: Asked, *, dry_run: bool, quiet: bool) 
     from spark_jobs.replay import rehearse_replay, replay_topic
 
     with Progress(quiet=quiet) as progress:
-        job = build_job(read_settings(), [contract.topic], progress)
+        job = build_job(read_settings(), [contract.topic], progress, with_kafka=asked.source == "kafka")
         return (rehearse_replay if dry_run else replay_topic)(job, contract, asked)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import structlog
 
 from spark_jobs.failures import SparkDied, database_failures
+from spark_jobs.lease import LeaseLost
 from spark_jobs.topic_state import read_topic_state
 from trendscript.errors import ServerUnreachable, TryAgainLater
 from trendscript.postgres import connect
@@ -72,7 +73,7 @@ class Job:
         for number in range(1, self.attempts):
             try:
                 return attempt()
-            except SparkDied:
+            except (SparkDied, LeaseLost):
                 raise
             except (TryAgainLater, ServerUnreachable) as failure:
                 _log.warning("batch_interrupted", topic=topic, attempt=number, cause=str(failure))

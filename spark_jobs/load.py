@@ -37,10 +37,10 @@ def load_topic(job: LoadJob, contract: Contract, *, most_batches: int | None = N
         ends = job.topic_state(contract.topic).end
 
         def plan(connection: Connection) -> Batch | None:
+            lease.check()  # at every attempt: what another runner has planned since is not ours to resume
             return plan_batch(connection, contract, lambda: job.topic_state(contract.topic), ends, job.max_messages)
 
         while most_batches is None or len(batches) < most_batches:
-            lease.check()
             report = run_next_batch(job, contract, plan)
             if report is None:
                 break

@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING
 from spark_jobs import ledger
 from spark_jobs.batch import Batch
 from spark_jobs.failures import database_failures
-from spark_jobs.lake import check_held_by_lake, count_messages, find_lake_offsets_since, read_lake
-from spark_jobs.lease import take_lease
+from spark_jobs.lake import check_held_by_lake, count_held, find_lake_offsets_since
+from spark_jobs.lease import TopicTaken, take_lease
 from spark_jobs.loaded import plan_replay_ranges, read_loaded, take_ranges
 from spark_jobs.offsets import check_identity, check_replayable
 from spark_jobs.plan import find_pending, new_number, resume
 from spark_jobs.report import TopicReport
 from spark_jobs.run_batch import rehearse_batch, run_next_batch
 from spark_jobs.topic_state import find_offsets_since
+from trendscript.endpoints import NoServer
 from trendscript.errors import UsageError
 from trendscript.postgres import connect
 
@@ -32,8 +33,9 @@ if TYPE_CHECKING:
 
     from spark_jobs.batch import BatchSource, OffsetRange
     from spark_jobs.job import LoadJob
+    from spark_jobs.lease import Lease
     from spark_jobs.report import BatchReport
-    from spark_jobs.topic_state import TopicIdentity
+    from spark_jobs.topic_state import TopicIdentity, TopicState
     from trendscript.contracts.model import Contract
 
 
@@ -62,17 +64,17 @@ class Asked:
 def replay_topic(job: LoadJob, contract: Contract, asked: Asked) -> TopicReport:
     """Load again what was loaded before of the offsets asked for, batch by batch; first what was left unfinished.
 
-    Raises TopicBusy, LeaseLost, LoadInterrupted (try again), ReplayExpired, NeverLoaded, or what `plan_batch` refuses.
+    Raises TopicBusy, LeaseLost, TopicTaken, LoadInterrupted (try again), ReplayExpired, NeverLoaded, or what
+    `plan_batch` refuses.
     """
     topic = contract.topic
     with database_failures(topic), take_lease(job.dsn, topic) as lease:
-        batches = [run_next_batch(job, contract, lambda connection: _resume(job, connection, topic))]
+        batches = [run_next_batch(job, contract, partial(_resume, job, lease))]
         with job.connected(f"replay {topic}") as connection:
             waiting = _find_ranges(job, connection, topic, asked)
         while waiting:
-            lease.check()
             ranges, waiting = take_ranges(waiting, job.max_messages)
-            batches.append(run_next_batch(job, contract, partial(_plan, job, contract, ranges, asked.source)))
+            batches.append(run_next_batch(job, contract, partial(_plan, job, lease, contract, ranges, asked.source)))
     return _report(topic, [report for report in batches if report is not None])
 
 
@@ -104,7 +106,7 @@ def rehearse_replay(job: LoadJob, contract: Contract, asked: Asked) -> TopicRepo
     topic = contract.topic
     with job.connected(f"dry run of {topic}") as connection:
         with connection, connection.cursor() as cursor:
-            batch = find_pending(cursor, topic, lambda: job.topic_state(topic))
+            batch = find_pending(cursor, topic, lambda: _ask_kafka(job, topic))
         if batch is None:
             ranges, _ = take_ranges(_find_ranges(job, connection, topic, asked), job.max_messages)
             with connection, connection.cursor() as cursor:
@@ -118,10 +120,21 @@ def _report(topic: str, batches: list[BatchReport]) -> TopicReport:
     return TopicReport(topic, tuple(batches), note=note)
 
 
-def _resume(job: LoadJob, connection: Connection, topic: str) -> Batch | None:
+def _resume(job: LoadJob, lease: Lease, connection: Connection) -> Batch | None:
+    lease.check()
     with connection, connection.cursor() as cursor:
-        ledger.lock_topic(cursor, topic)
-        return resume(cursor, topic, lambda: job.topic_state(topic))
+        ledger.lock_topic(cursor, lease.topic)
+        return resume(cursor, lease.topic, lambda: _ask_kafka(job, lease.topic))
+
+
+def _ask_kafka(job: LoadJob, topic: str) -> TopicState:
+    """What Kafka says of the topic. Raises NoServer where a replay from the lake was begun without any Kafka."""
+    if not job.bootstrap_servers:
+        raise NoServer(
+            f"{topic}: a load or replay from Kafka was left unfinished and comes first, and there is no Kafka to talk "
+            "to. Start it (`trendscript up` for the local one), or set KAFKA_BOOTSTRAP_SERVERS."
+        )
+    return job.topic_state(topic)
 
 
 def _find_ranges(job: LoadJob, connection: Connection, topic: str, asked: Asked) -> list[OffsetRange]:
@@ -150,7 +163,7 @@ def _find_ranges(job: LoadJob, connection: Connection, topic: str, asked: Asked)
         check_replayable(topic, tuple(ranges), state)
     elif ranges:
         # Before anything is planned: a plan that can't be finished would stop the next load.
-        held = count_messages(read_lake(job.spark, known, ranges, job.lake))
+        held = count_held(job.spark, known, ranges, job.lake)
         check_held_by_lake(topic, ranges, held, loaded)
     return ranges
 
@@ -172,15 +185,28 @@ def _offsets_since(job: LoadJob, known: TopicIdentity, asked: Asked, since: date
     return {partition: 0 if offset == state.earliest[partition] else offset for partition, offset in found.items()}
 
 
-def _plan(
-    job: LoadJob, contract: Contract, ranges: tuple[OffsetRange, ...], source: BatchSource, connection: Connection
+def _plan(  # noqa: PLR0913, PLR0917  (all but the connection is bound beforehand)
+    job: LoadJob,
+    lease: Lease,
+    contract: Contract,
+    ranges: tuple[OffsetRange, ...],
+    source: BatchSource,
+    connection: Connection,
 ) -> Batch:
     """The replay of these ranges, durable in the ledger; when it was planned a moment ago, as it was planned."""
+    lease.check()
     with connection, connection.cursor() as cursor:
         known = ledger.lock_topic(cursor, contract.topic)
-        planned = resume(cursor, contract.topic, lambda: job.topic_state(contract.topic))
-        if planned is not None:
-            return planned
+        planned = ledger.find_planned(cursor, contract.topic)
+        if planned is not None and (planned[0].kind, planned[0].source, planned[0].ranges) != (
+            "replay",
+            source,
+            ranges,
+        ):
+            raise TopicTaken(planned[0])
+        resumed = resume(cursor, contract.topic, lambda: job.topic_state(contract.topic))
+        if resumed is not None:
+            return resumed
         if known is None:
             raise NeverLoaded(f"Nothing of {contract.topic} was ever loaded, so there is nothing to replay.")
         if source == "kafka":
