@@ -66,7 +66,7 @@ class TopicBusy(TryAgainLater):
 
 
 class LeaseLost(TryAgainLater):
-    """Raised when the lease's connection has broken; what was committed stays, the next run goes on from there."""
+    """Raised when the lease's connection broke and another runner has the topic now; what was committed stays."""
 
 
 class TopicTaken(TryAgainLater):
@@ -89,36 +89,54 @@ class HeldLease:
     since: timedelta
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Lease:
-    """A held lease. Ask `check` before each batch."""
+    """A held lease. Ask `check` before each attempt at a batch."""
 
     topic: str
+    dsn: str
     connection: Connection
+    key: int
 
     def check(self) -> None:
-        """Raises LeaseLost when the connection that holds the lock is gone."""
+        """Make sure that the topic is still ours; where its connection broke, as a restart does it, it is taken again.
+
+        Raises LeaseLost when another runner has it meanwhile, PostgresUnreachable or PostgresBusy.
+        """
         try:
             with self.connection.cursor() as cursor:
                 cursor.execute("select 1")
         except psycopg2.Error as error:
-            raise LeaseLost(
-                f"The connection that holds the lease on {self.topic} is gone ({str(error).strip()}). Load again."
-            ) from error
+            _log.warning("lease_broken", topic=self.topic, cause=" ".join(str(error).split()))
+            self._take_again()
+
+    def _take_again(self) -> None:
+        self.connection.close()
+        self.connection = _connect(self.dsn, self.topic)
+        try:
+            self.key = _lock(self.dsn, self.connection, self.topic)
+        except TopicBusy as busy:
+            raise LeaseLost(f"The connection that held the lease on {self.topic} broke, and now {busy}") from busy
 
 
 @contextmanager
 def take_lease(dsn: str, topic: str) -> Iterator[Lease]:
     """Hold the topic's lease for the block. Raises TopicBusy when another runner has it."""
-    connection = connect(dsn, application_name=f"trendscript lease {topic}", autocommit=True)
+    connection = _connect(dsn, topic)
     try:
-        key = _lock(dsn, connection, topic)
-        try:
-            yield Lease(topic, connection)
-        finally:
-            _give_back(connection, key)
-    finally:
+        lease = Lease(topic, dsn, connection, _lock(dsn, connection, topic))
+    except BaseException:
         connection.close()
+        raise
+    try:
+        yield lease
+    finally:
+        _give_back(lease.connection, lease.key)
+        lease.connection.close()
+
+
+def _connect(dsn: str, topic: str) -> Connection:
+    return connect(dsn, application_name=f"trendscript lease {topic}", autocommit=True)
 
 
 def read_leases(connection: Connection) -> list[HeldLease]:

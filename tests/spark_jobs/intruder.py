@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import psycopg2
 
 from spark_jobs import ledger
 from spark_jobs.failures import LoadInterrupted
+from spark_jobs.lease import take_lease
 from tests.builders import query
 from tests.spark_jobs.quarantined import CHARTS, as_writer
 
@@ -19,14 +20,17 @@ if TYPE_CHECKING:
     from spark_jobs.batch import Batch, BatchKind, BatchSource, OffsetRange
 
 _LEASES = """
-    select pg_terminate_backend(pid) from pg_stat_activity
+    select pg_terminate_backend(pid, 10000) from pg_stat_activity
     where datname = current_database() and application_name like 'trendscript lease %%'
 """
 
 
 @dataclass
 class Intruder:
-    """Plans one batch of a range; with `ends_lease` after the runner's lease was lost."""
+    """Plans one batch of a range; with `ends_lease` it has taken the topic's lease from the runner before.
+
+    A context manager, which gives the lease back.
+    """
 
     dsn: str
     wanted: OffsetRange
@@ -35,6 +39,13 @@ class Intruder:
     topic: str = "charts"
     ends_lease: bool = True
     batch: Batch | None = field(default=None, init=False)
+    _held: ExitStack = field(default_factory=ExitStack, init=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held.close()
 
     def at(self, step: str, time: int = 1) -> Callable[[str, str], None]:
         """A listener to a runner's steps: at this one the runner meets a passing fault, and the intruder comes in."""
@@ -53,6 +64,7 @@ class Intruder:
         """End the lease, if that is meant, and plan."""
         if self.ends_lease:
             query(self.dsn, _LEASES)
+            self._held.enter_context(take_lease(self.dsn, self.topic))
         with closing(psycopg2.connect(as_writer(self.dsn))) as connection, connection, connection.cursor() as cursor:
             identity = ledger.lock_topic(cursor, self.topic)
             assert identity is not None

@@ -61,8 +61,10 @@ def test_a_replay_leaves_another_runners_batch_alone(
     database: str, contract: Contract, job: LoadJob, *, ends_lease: bool
 ) -> None:
     """Who has the topic when a passing fault is over goes on undisturbed, and is not taken for this replay."""
-    intruder = Intruder(database, OffsetRange(0, 3, 4), topic=contract.topic, ends_lease=ends_lease)
-    with pytest.raises(LeaseLost if ends_lease else TopicTaken):
+    with (
+        Intruder(database, OffsetRange(0, 3, 4), topic=contract.topic, ends_lease=ends_lease) as intruder,
+        pytest.raises(LeaseLost if ends_lease else TopicTaken),
+    ):
         # The first plan looks for what was left unfinished.
         replay_topic(replace(job, on_step=intruder.at("plan", time=2)), contract, Asked())
     assert intruder.planned() == "planned"
@@ -72,7 +74,9 @@ def test_a_load_that_lost_its_lease_leaves_another_runners_batch_alone(
     database: str, contract: Contract, job: LoadJob
 ) -> None:
     """It would end that one's attempts, and do its work a second time."""
-    intruder = Intruder(database, OffsetRange(0, 0, 3), kind="replay", topic=contract.topic)
-    with pytest.raises(LeaseLost):
+    with (
+        Intruder(database, OffsetRange(0, 0, 3), kind="replay", topic=contract.topic) as intruder,
+        pytest.raises(LeaseLost),
+    ):
         load_topic(replace(job, on_step=intruder.at("plan")), contract)
     assert intruder.planned() == "planned"

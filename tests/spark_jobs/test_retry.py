@@ -199,8 +199,10 @@ def test_a_retry_stands_back(database: str) -> None:
 def test_a_retry_that_lost_its_lease_leaves_the_others_batch_alone(database: str) -> None:
     """A passing fault, and another runner has the topic when it is over: nothing of that one's is ended or resumed."""
     load_values(database, TIGHT, [LONG])
-    intruder = Intruder(database, OffsetRange(7, 0, 1), kind="retry", source="quarantine")
-    with pytest.raises(LeaseLost):
+    with (
+        Intruder(database, OffsetRange(7, 0, 1), kind="retry", source="quarantine") as intruder,
+        pytest.raises(LeaseLost, match="broke, and now charts is being worked on by"),
+    ):
         retry(database, on_step=intruder.at("plan"))
     assert intruder.planned() == "planned"
     assert letters(database)[0][2] == "open"
