@@ -79,6 +79,8 @@ class Scene:
         for message in told:
             wanted = self.chance.randrange(self.partitions) if partition is None else partition
             key = self.chance.choice([None, b"", b"key \xff"] if self.keys is None else self.keys)
+            if key is None and message.value is None:
+                key = b"gone"  # the producer sends no message of nothing
             sent.append((message, key, self.producer.send(self.topic, message.value, key=key, partition=wanted)))
         self.producer.flush()
         for message, key, future in sent:
