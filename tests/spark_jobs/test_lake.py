@@ -8,18 +8,24 @@ from typing import TYPE_CHECKING
 
 import pytest
 from kafka import TopicPartition
+from psycopg2.extensions import parse_dsn
 
 from spark_jobs.batch import OffsetRange
 from spark_jobs.bronze import bronze_path
+from spark_jobs.cli_replay import run_replay
 from spark_jobs.lake import LakeMissing, LakeShort, check_held_by_lake, read_lake
 from spark_jobs.loaded import LoadedRange
+from spark_jobs.replay import Asked
 from spark_jobs.topic_state import TopicIdentity
 from tests.builders import read_versions
 from tests.spark_jobs.quarantined import Killed, kill_at
 from tests.spark_jobs.test_load import a_chart_message, a_video_id, bronze_rows
 from trendscript.contracts.model import Limits
+from trendscript.endpoints import NoServer
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kafka.admin import KafkaAdminClient
 
     from tests.spark_jobs.conftest import Loading
@@ -125,3 +131,35 @@ def test_offsets_without_a_message_are_not_missed() -> None:
     check_held_by_lake("charts", ranges, {0: 12}, loaded)
     with pytest.raises(LakeShort, match="offsets 0 to 24: the lake holds 11"):
         check_held_by_lake("charts", ranges, {0: 11}, loaded)
+
+
+def test_a_replay_from_the_lake_needs_no_kafka(
+    loading: Loading, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its command runs where no broker is known; a load that was left unfinished needs one, and says so."""
+    loading.publish(*(a_chart_message(a_video_id(number)) for number in range(4)))
+    loading.load()
+    for name, value in to_environment(loading.job.dsn).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("TRENDSCRIPT_HOME", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("LAKE_PATH", str(loading.job.lake))
+    asked = Asked(source="lake")
+
+    rehearsed = run_replay(loading.contract, asked, dry_run=True, quiet=True)
+    report = run_replay(loading.contract, asked, dry_run=False, quiet=True)
+
+    assert (rehearsed.messages.read, report.messages.read) == (4, 4)
+    with pytest.raises(NoServer):
+        run_replay(loading.contract, Asked(), dry_run=False, quiet=True)
+    loading.publish(a_chart_message(a_video_id(9)))
+    with pytest.raises(Killed):
+        loading.load(on_step=kill_at("load"))
+    with pytest.raises(NoServer, match="left unfinished"):
+        run_replay(loading.contract, asked, dry_run=False, quiet=True)
+
+
+def to_environment(dsn: str) -> dict[str, str]:
+    """Where a database is, as a person would set it."""
+    parts = parse_dsn(dsn)
+    names = {"host": "POSTGRES_HOST", "port": "POSTGRES_PORT", "user": "POSTGRES_USER", "dbname": "POSTGRES_DB"}
+    return {name: parts[part] for part, name in names.items()}
