@@ -34,7 +34,7 @@ _MEBIBYTE = 1024 * 1024
 _KINDS = ("driver", "jvm", "jvm_live", "workers", "postgres")
 _ALLOWED = {"driver": 1.0, "jvm": 20.0, "jvm_live": 1.0, "workers": 2.0, "postgres": 5.0}
 """MiB more a hundred batches that count as flat. Of the JVM's heap only what is live tells of a leak."""
-_LONGEST_PAUSE = 120.0
+_LONGEST_PAUSE = 600.0
 
 
 @dataclass(frozen=True, slots=True)
