@@ -29,7 +29,7 @@ class Lake:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Files under a path and their bytes, Delta's log among them."""
+    """Files of data under a table's path and their bytes, those that no version needs among them; not Delta's log."""
 
     files: int
     bytes: int
@@ -42,9 +42,11 @@ class Size:
 def read_size(spark: SparkSession, path: str) -> Size:
     """Ask the file system that the path is on, whichever it is."""
     context: Any = spark.sparkContext  # PySpark has no public door to Hadoop's file systems
-    there = context._jvm.org.apache.hadoop.fs.Path(path)  # noqa: SLF001  (see above)
-    summary = there.getFileSystem(context._jsc.hadoopConfiguration()).getContentSummary(there)  # noqa: SLF001  (see above)
-    return Size(summary.getFileCount(), summary.getLength())
+    hadoop = context._jvm.org.apache.hadoop.fs  # noqa: SLF001  (see above)
+    there = hadoop.Path(path)
+    files = there.getFileSystem(context._jsc.hadoopConfiguration())  # noqa: SLF001  (see above)
+    whole, log = files.getContentSummary(there), files.getContentSummary(hadoop.Path(there, "_delta_log"))
+    return Size(whole.getFileCount() - log.getFileCount(), whole.getLength() - log.getLength())
 
 
 def vacuum(spark: SparkSession, path: str, retain: timedelta) -> None:
