@@ -53,7 +53,7 @@ def build_session(
     if "PYSPARK_GATEWAY_PORT" in os.environ:
         return builder.getOrCreate()
     builder = _launched_here(builder, master, on_progress)
-    with _standard_error_into(log_file):
+    with _output_into(log_file):
         return builder.getOrCreate()
 
 
@@ -80,18 +80,24 @@ def _launched_here(
 
 
 @contextmanager
-def _standard_error_into(log_file: Path | None) -> Iterator[None]:
-    """Let processes started in the block inherit a standard error that is the file; this one keeps its own."""
+def _output_into(log_file: Path | None) -> Iterator[None]:
+    """Let processes started in the block inherit a standard output and error that are the file; this one keeps its own.
+
+    Delta says on standard output what a vacuum deleted, where a command's JSON goes.
+    """
     if log_file is None:
         yield
         return
     log_file.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
     sys.stderr.flush()
-    kept = os.dup(2)
+    kept = {stream: os.dup(stream) for stream in (1, 2)}
     try:
         with log_file.open("ab") as log:
-            os.dup2(log.fileno(), 2)
+            for stream in kept:
+                os.dup2(log.fileno(), stream)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        for stream, own in kept.items():
+            os.dup2(own, stream)
+            os.close(own)
