@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from trendscript.local.jars import kafka_classpath
 from trendscript.local.java import java_command
-from trendscript.local.ports import LOOPBACK, is_held_by
+from trendscript.local.ports import LOOPBACK, PORT_SNATCHED, is_held_by
 from trendscript.local.processes import ServerProcess, failure, start_process
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Broker:
     name: ClassVar[str] = "Kafka"
     preferred_ports: ClassVar[Sequence[int]] = (19_092, 19_093)  # for clients, and for the controller
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
-    passing_faults: ClassVar[Sequence[str]] = ()
+    passing_faults: ClassVar[Sequence[str]] = (PORT_SNATCHED,)
 
     def __init__(self, home: Path) -> None:
         self.home = home

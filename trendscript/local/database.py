@@ -19,7 +19,7 @@ import psycopg2
 
 from trendscript.errors import NeedsAPerson
 from trendscript.local.accounts import server_account
-from trendscript.local.ports import LOOPBACK
+from trendscript.local.ports import LOOPBACK, PORT_SNATCHED
 from trendscript.local.processes import ServerProcess, failure, start_process
 
 if TYPE_CHECKING:
@@ -59,7 +59,10 @@ class Database:
     name: ClassVar[str] = "PostgreSQL"
     preferred_ports: ClassVar[Sequence[int]] = (15_432,)
     stop_signal: ClassVar[signal.Signals] = signal.SIGINT  # "fast": ends sessions, leaves nothing to recover
-    passing_faults: ClassVar[Sequence[str]] = ("pre-existing shared memory block",)  # its last children are ending
+    passing_faults: ClassVar[Sequence[str]] = (
+        PORT_SNATCHED,
+        "pre-existing shared memory block",  # its last children are ending
+    )
 
     def __init__(self, home: Path) -> None:
         self.home = home

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 LOOPBACK = "127.0.0.1"
+# What a server logs when another program took its port after it was chosen, and perhaps gave it back since.
+PORT_SNATCHED = "Address already in use"
 # Below what Linux, macOS and Windows hand out to outgoing connections, so a remembered port stays free.
 _RANGE = range(20_000, 32_000)
 

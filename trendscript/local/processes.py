@@ -23,7 +23,11 @@ _START_TOLERANCE = 120.0  # seconds that the start time of a live process can se
 
 
 class ServerDidNotStart(ServerUnreachable):
-    """Raised when a server ended, or didn't answer in time, while it was being started."""
+    """Raised when a server ended, or didn't answer in time, while it was being started; `output` is what it wrote."""
+
+    def __init__(self, text: str, output: str) -> None:
+        self.output = output
+        super().__init__(text)
 
 
 class DiskFull(NeedsAPerson):
@@ -136,7 +140,7 @@ def failure(name: str, what: str, log: Path, output: str) -> ServerDidNotStart |
             f"{name} couldn't start: the disk is full. Make room where {log.parent.parent} is and try again."
         )
     last = "\n".join(f"  {line}" for line in output.splitlines()[-8:])
-    return ServerDidNotStart(f"{name} {what}. Its log is {log}; the end of it:\n{last}")
+    return ServerDidNotStart(f"{name} {what}. Its log is {log}; the end of it:\n{last}", output)
 
 
 def log_size(log: Path) -> int:

@@ -153,7 +153,7 @@ def _start(service: Service, remembered: Sequence[int], on_progress: Progress) -
         try:
             _wait(service, state, log_from)
         except ServerDidNotStart as fault:
-            passing = any(text in str(fault) for text in service.passing_faults)
+            passing = any(text in fault.output for text in service.passing_faults)
             if attempt == _ATTEMPTS or not (passing or not all(is_free(port) for port in ports)):
                 raise
             time.sleep(attempt)
