@@ -38,7 +38,7 @@ def test_a_server_whose_port_was_taken_for_a_moment_is_started_again(
         with socket.socket() as other:
             other.bind((LOOPBACK, ports[0]))
             other.listen()
-            process = start(self, ports, on_progress)
+            process: ServerProcess = start(self, ports, on_progress)
             until = time.monotonic() + _SECONDS
             while is_running(process) and time.monotonic() < until:
                 time.sleep(0.05)
