@@ -40,7 +40,7 @@ def _merge_table(transaction: RangeTransaction, table: TableStatements, partitio
         table.merge, partition, batch_id
     )
     if inserted + updated + unchanged + stale < distinct:
-        unchanged, stale = _classify_after_race(transaction, table, inserted + updated)
+        unchanged, stale = _classify_after_race(transaction, table, partition, inserted + updated)
     merged = TableCounts(rows=rows, inserted=inserted, updated=updated, unchanged=unchanged, stale=stale, stubs=stubs)
     if table.remember_outcomes:
         transaction.execute(table.remember_outcomes, partition, batch_id)
@@ -49,9 +49,11 @@ def _merge_table(transaction: RangeTransaction, table: TableStatements, partitio
     return merged + TableCounts(duplicate=rows - distinct)
 
 
-def _classify_after_race(transaction: RangeTransaction, table: TableStatements, written: int) -> tuple[int, int]:
+def _classify_after_race(
+    transaction: RangeTransaction, table: TableStatements, partition: int, written: int
+) -> tuple[int, int]:
     """Unchanged and stale once another transaction wrote some of the same keys between compare and insert."""
-    ((unchanged, stale),) = transaction.execute(table.classify)
+    ((unchanged, stale),) = transaction.execute(table.classify, partition)
     return unchanged - written, stale
 
 

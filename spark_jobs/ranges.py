@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def to_range_task(
     job: Job, contract: Contract, batch: Batch, *, dry_run: bool = False, expected: Mapping[int, int] | None = None
 ) -> RangeTask:
-    """All that loading a range of the batch takes. In a replay rows of an equal version take effect."""
+    """All that loading a range of the batch takes. In a replay a message decides anew about the row it made."""
     order = merge_order(load_contracts().values())
     return RangeTask(
         batch=batch,

@@ -45,7 +45,7 @@ class TableStatements:
 
     `delete_children` removes what the winning parent's message no longer holds (`replace` tables only).
     `merge` gives one row: rows, distinct, unchanged, stale, inserted, updated, stubs.
-    `classify` gives unchanged, stale as they stand after the merge, for rows that lost a race.
+    `classify` ($1 the partition) gives unchanged, stale as they stand after the merge, for rows that lost a race.
     `remember_outcomes` keeps which message of a `replace` parent won; it takes the merge's parameters.
     `count_fates` (`replace` tables) counts the rows whose parent did not win: unchanged, stale, duplicate.
     """
@@ -82,7 +82,8 @@ def merge_order(contracts: Iterable[Contract]) -> list[str]:
 def table_statements(contract: Contract, order: list[str], *, overwrite_equal: bool = False) -> list[TableStatements]:
     """The statements of a contract's tables, in `order`.
 
-    `overwrite_equal` lets rows of an equal version take effect, as in a replay after a contract was mended.
+    `overwrite_equal` lets a message that comes again take effect on the row it made, as in a replay after a contract
+    was mended.
     """
     ranked = sorted(contract.tables, key=lambda table: order.index(table.physical_name))
     return [_Writer(contract, table, overwrite_equal=overwrite_equal).statements() for table in ranked]
@@ -130,21 +131,35 @@ class _Writer:
             " where source_offset in (select source_offset from outcomes where outcome = 'won')" if self._child else ""
         )
         return (
-            f"select distinct on ({_list(self._key)}) * from {self._stage}{won} "
+            f"select distinct on ({_list(self._key)}) *, $1::integer as source_partition from {self._stage}{won} "
             f"order by {_list(self._key)}, {version}row_digest desc, source_offset desc"
         )
 
     def _newer(self, target: str, new: str) -> str:
         """Whether the new row is to be written over the target's."""
-        different = f"{target}.row_digest <> {new}.row_digest"
         if self._child:
-            return different
+            return f"{target}.row_digest <> {new}.row_digest"
+        tie = self._wins_tie(target, new)
         if self._table.version is None:
-            return different if self._overwrite_equal else f"{target}.row_digest < {new}.row_digest"
+            return tie
         version = quote(self._table.version)
         old, fresh = f"{target}.{version}", f"{new}.{version}"
-        tie = different if self._overwrite_equal else f"{target}.row_digest < {new}.row_digest"
         return f"({old} is null or {old} < {fresh} or ({old} = {fresh} and {tie}))"
+
+    def _wins_tie(self, target: str, new: str) -> str:
+        """Whether the new row is to be written over one of the same version.
+
+        A range that is replayed holds the message that the target's row came from, and decides about it anew; between
+        rows of different ranges the digest decides as ever, so that it doesn't matter which range comes last.
+        """
+        higher = f"{target}.row_digest < {new}.row_digest"
+        if not self._overwrite_equal:
+            return higher
+        again = (
+            f"{target}.source_partition = {new}.source_partition "
+            f"and {target}.source_offset in (select source_offset from {self._stage})"
+        )
+        return f"({higher} or ({target}.row_digest <> {new}.row_digest and {again}))"
 
     def _same(self) -> str:
         version = self._table.version
@@ -181,7 +196,7 @@ class _Writer:
         names = self._table.column_names
         values = ", ".join(self._value(column) for column in self._table.columns)
         source = (
-            f"select {values}, row_digest, $1::integer as source_partition, source_offset, $2::bigint as batch_id "
+            f"select {values}, row_digest, source_partition, source_offset, $2::bigint as batch_id "
             "from compared where outcome = 'won'"
         )
         if stubs:

@@ -215,7 +215,7 @@ def test_a_newer_version_with_equal_content_is_written(database: str) -> None:
 
 
 def test_a_replay_after_a_mended_contract_overwrites_equal_versions(database: str) -> None:
-    """An operator's word; older versions stay stale, and the same content stays unwritten."""
+    """The message that made a row makes it anew; older versions stay stale, and the same content stays unwritten."""
     titles = sorted(["one", "two"], key=read_digest)
     higher, lower = (a_chart_message(snippet={"title": title}) for title in reversed(titles))
     merge_chart(database, higher)
@@ -226,6 +226,18 @@ def test_a_replay_after_a_mended_contract_overwrites_equal_versions(database: st
     assert merge_chart(database, lower, overwrite_equal=True)["processed.video"] == TableCounts(rows=1, unchanged=1)
     older = a_chart_message(captured_at="2026-11-20T11:00:00Z")
     assert merge_chart(database, older, overwrite_equal=True)["processed.video"].stale == 1
+
+
+def test_a_replay_of_messages_that_disagree_writes_nothing(database: str) -> None:
+    """Which of two messages of one version stands is as it was, whichever range is replayed last."""
+    titles = sorted(["one", "two"], key=read_digest)
+    lower, higher = (a_chart_message(snippet={"title": title}) for title in titles)
+    merge_chart(database, lower, at=(0, 1))
+    merge_chart(database, higher, at=(1, 2))
+    for message, partition, fate in ((higher, 1, "unchanged"), (lower, 0, "stale"), (higher, 1, "unchanged")):
+        counts = merge_chart(database, message, at=(partition, 3), overwrite_equal=True)["processed.video"]
+        assert counts == TableCounts(rows=1, **{fate: 1})
+    assert query(database, "select title from processed.video") == [(titles[1],)]
 
 
 def test_a_row_can_be_traced_to_its_message(database: str) -> None:

@@ -144,7 +144,7 @@ def test_the_victim_of_a_deadlock_merges_again(database: str) -> None:
         racing.wait_until_blocked()
         cursor.execute(update, ["a" * 11])
     assert racing.result()["processed.video"] == TableCounts(rows=2, updated=2)
-    assert len(attempts) == 2
+    assert len(attempts) >= 2  # more where the other session is slow to end
     assert query(database, "select title, batch_id from processed.video") == [("A title", 2)] * 2
 
 
