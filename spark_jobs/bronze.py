@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from delta.tables import DeltaTable
 from pyspark.sql import functions as F  # noqa: N812  (the name every PySpark reader knows)
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor  # noqa: N812  (psycopg2 spells its classes small)
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
 
     from spark_jobs.batch import Batch
 
@@ -20,6 +21,11 @@ PURGED = "purged"
 def bronze_path(lake: str, topic: str) -> str:
     """Where a topic's bronze table stands in the lake."""
     return f"{lake.rstrip('/')}/bronze/{topic}"
+
+
+def has_bronze(spark: SparkSession, lake: str, topic: str) -> bool:
+    """Whether the lake has a bronze table of the topic."""
+    return bool(DeltaTable.isDeltaTable(spark, bronze_path(lake, topic)))
 
 
 def append_to_bronze(messages: DataFrame, batch: Batch, lake: str) -> None:
@@ -47,5 +53,16 @@ def append_to_bronze(messages: DataFrame, batch: Batch, lake: str) -> None:
 
 
 def note_in_lake(cursor: Cursor, batch_id: int) -> None:
-    """Write down that bronze holds the whole batch, so that a message it lacks is missed. The caller commits."""
-    cursor.execute("update pipeline.batch set in_lake = true where batch_id = %s", [batch_id])
+    """Write down that bronze holds the whole batch, so that a message it lacks is missed. The caller commits.
+
+    A batch of which ranges were committed while the lake was off is not whole there.
+    """
+    cursor.execute(
+        """
+        update pipeline.batch as b set in_lake = true
+        where b.batch_id = %s and not exists (
+            select from pipeline.batch_range as r where r.batch_id = b.batch_id and r.committed_at is not null
+        )
+        """,
+        [batch_id],
+    )

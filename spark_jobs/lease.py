@@ -136,7 +136,11 @@ def take_lease(dsn: str, topic: str) -> Iterator[Lease]:
 
 
 def _connect(dsn: str, topic: str) -> Connection:
-    return connect(dsn, application_name=f"trendscript lease {topic}", autocommit=True)
+    """A connection whose loss the server notices too: else a runner that vanished would hold its topic for hours."""
+    connection = connect(dsn, application_name=f"trendscript lease {topic}", autocommit=True)
+    with connection.cursor() as cursor:
+        cursor.execute("set tcp_keepalives_idle = 10; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 3")
+    return connection
 
 
 def read_leases(connection: Connection) -> list[HeldLease]:

@@ -13,6 +13,7 @@ import orjson
 import psycopg2
 
 from spark_jobs import ledger
+from spark_jobs.bronze import has_bronze
 from spark_jobs.failures import database_failures
 from spark_jobs.lease import take_lease
 from spark_jobs.purge_lake import PurgedLake, count_old_messages, purge_lake
@@ -65,6 +66,12 @@ class PurgeReport:
             "resumed": self.resumed,
         }
         return report | ({"note": self.note} if self.note else {})
+
+
+_LAKE_ELSEWHERE = (
+    "the lake that was loaded is not at LAKE_PATH, and keeps what was deleted here. "
+    "Purge again where LAKE_PATH names it: that finishes this purge too."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +178,8 @@ def _purge_lake(
             _check_idle(cursor, contract.topic)
 
     unfinished = _find_unfinished(connection, contract.topic)
+    if _is_elsewhere(connection, contract.topic, lake):
+        return replace(report, note=f"{contract.topic}: {_LAKE_ELSEWHERE}")
     done: list[PurgedLake] = []
     for found in unfinished:
         if lake is not None:
@@ -181,6 +190,15 @@ def _purge_lake(
         sum(one.messages for one in done), sum(one.silver_rows for one in done), sum(one.freed_bytes for one in done)
     )
     return replace(report, lake=None if lake is None else total, resumed=max(0, len(unfinished) - 1))
+
+
+def _is_elsewhere(connection: Connection, topic: str, lake: Lake | None) -> bool:
+    """Whether the lake that holds the topic's messages is not the one given: what is to go there is still to come."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute("select exists (select from pipeline.batch where topic = %s and in_lake)", [topic])
+        found = cursor.fetchone()
+    held = found is not None and bool(found[0])
+    return held and (lake is None or not has_bronze(lake.open_spark(), lake.address, topic))
 
 
 def _find_unfinished(connection: Connection, topic: str) -> list[_Unfinished]:

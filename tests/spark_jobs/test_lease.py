@@ -58,6 +58,13 @@ def test_a_lease_ends_with_its_block(database: str) -> None:
         lease.check()
 
 
+def test_the_server_notices_a_runner_that_vanished(database: str) -> None:
+    """It asks an idle lease's runner after ten seconds, not after the two hours of most systems."""
+    with take_lease(database, "charts") as lease, lease.connection.cursor() as cursor:
+        cursor.execute("show tcp_keepalives_idle")
+        assert cursor.fetchone() == ("10",)
+
+
 def test_topics_and_databases_do_not_share_a_lease(stack: Stack, database: str, migrated_template: str) -> None:
     """Another topic is free, and so is the same topic of another warehouse on the server."""
     other = database.rpartition("/")[0] + "/lease_of_another"

@@ -111,6 +111,17 @@ def test_what_is_old_goes_and_what_is_young_stays(database: str) -> None:
     assert agrees(database)
 
 
+def test_a_lake_that_is_not_at_hand_is_left_to_the_next_purge(database: str) -> None:
+    """What was loaded into a lake is still to be deleted there, however often a purge runs without it."""
+    batch_id = load_values(database, CHARTS, [an_entry("a", OLD)])
+    query(database, "update pipeline.batch set in_lake = true where batch_id = %s", [batch_id])
+    for _ in range(2):
+        report = purge(database)
+        assert report.lake is None
+        assert "LAKE_PATH" in report.note
+    assert query(database, "select finished_at from pipeline.purge") == [(None,), (None,)]
+
+
 def test_every_deletion_is_written_down(database: str) -> None:
     """Who, when, what was older than what, and how much of each table; a second one finds nothing."""
     batch_id = load_values(database, CHARTS, [an_entry("a", OLD), an_entry("b", NEW)])

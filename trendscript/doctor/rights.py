@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 Role = Literal["trendscript_owner", "pipeline_writer", "pipeline_janitor", "data_analyst"]
 
 ROLES: tuple[Role, ...] = ("trendscript_owner", "pipeline_writer", "pipeline_janitor", "data_analyst")
-_LEDGER = ("topic", "batch", "batch_range", "position", "dead_letter", "accepted_gap")
+_LEDGER = ("topic", "batch", "batch_range", "position", "dead_letter", "accepted_gap", "lease")
+_NOTING = ("select", "insert", "update")
 _WRITING = ("insert", "update", "delete", "truncate")
 
 # A privilege of a role on tables; `null` stands for tables that there are not.
@@ -72,8 +73,9 @@ def to_rules(contracts: Iterable[Contract]) -> list[Rule]:
     processed = tuple(sorted(name for name in fed if name.startswith("processed.")))
     written = (*sorted(fed), *ledger)
     return [
-        *(Rule("pipeline_writer", privilege, written) for privilege in ("select", "insert", "update")),
-        Rule("pipeline_janitor", "delete", (*processed, "pipeline.dead_letter")),
+        *(Rule("pipeline_writer", privilege, written) for privilege in _NOTING),
+        Rule("pipeline_janitor", "delete", (*processed, "pipeline.dead_letter", "pipeline.api_usage")),
+        *(Rule("pipeline_janitor", privilege, ("pipeline.purge", "pipeline.lease")) for privilege in _NOTING),
         Rule("data_analyst", "select", processed),
     ]
 
