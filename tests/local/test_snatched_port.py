@@ -36,6 +36,7 @@ def test_a_server_whose_port_was_taken_for_a_moment_is_started_again(
             started: ServerProcess = start(self, ports, on_progress)
             return started
         with socket.socket() as other:
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of the test before linger
             other.bind((LOOPBACK, ports[0]))
             other.listen()
             process: ServerProcess = start(self, ports, on_progress)
