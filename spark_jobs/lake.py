@@ -10,14 +10,13 @@ from itertools import groupby
 from operator import attrgetter, or_
 from typing import TYPE_CHECKING
 
-from delta.tables import DeltaTable
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import Window
 from pyspark.sql import functions as F  # noqa: N812  (the name every PySpark reader knows)
 
 from spark_jobs.batch import OffsetRange
-from spark_jobs.bronze import PURGED, bronze_path
+from spark_jobs.bronze import PURGED, bronze_path, has_bronze
 from spark_jobs.loaded import count_at_least
 from trendscript.errors import NeedsAPerson
 
@@ -174,6 +173,6 @@ def find_lake_offsets_since(
 
 
 def _bronze(spark: SparkSession, topic: str, lake: str | None) -> DataFrame:
-    if lake is None or not DeltaTable.isDeltaTable(spark, bronze_path(lake, topic)):
+    if lake is None or not has_bronze(spark, lake, topic):
         raise LakeMissing(topic, lake)
     return spark.read.format("delta").load(bronze_path(lake, topic))

@@ -8,7 +8,7 @@ import pyarrow as pa
 from delta.tables import DeltaTable
 from pyspark.sql import functions as F  # noqa: N812  (the name every PySpark reader knows)
 
-from spark_jobs.bronze import bronze_path
+from spark_jobs.bronze import bronze_path, has_bronze
 from spark_jobs.enforce import Enforcer
 from spark_jobs.load_range import split_by_partition
 
@@ -76,7 +76,7 @@ def append_to_silver(spark: SparkSession, contract: Contract, lake: str) -> None
     Silver keeps every version that was accepted; the newest of a key is what Postgres has. A message that
     bronze holds twice, as after a database was restored, gives rows once.
     """
-    if not DeltaTable.isDeltaTable(spark, bronze_path(lake, contract.topic)):
+    if not has_bronze(spark, lake, contract.topic):
         return
     bronze = spark.read.format("delta").load(bronze_path(lake, contract.topic))
     for table in contract.tables:

@@ -23,6 +23,7 @@ from spark_jobs.offsets import TopicRecreated
 from spark_jobs.topic_state import TopicIdentity
 from tests.builders import a_bare_chart_message, a_chart_message, query, to_bytes
 from tests.spark_jobs.quarantined import CHARTS, load_values
+from tests.warehouse.pointing import point_at
 from trendscript.cli.main import app
 from trendscript.errors import ServerUnreachable, UsageError
 
@@ -194,11 +195,7 @@ def test_a_run_that_goes_on_tells_its_failures(database: str) -> None:
 @pytest.fixture
 def settings(stack: Stack, database: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """Settings that lead to the test's own database and the run's Kafka."""
-    place = re.fullmatch(r"postgresql://(\w+):(\w+)@([\d.]+):(\d+)/(\w+)", database)
-    assert place is not None
-    names = ("POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_HOST", "POSTGRES_PORT", "POSTGRES_DB")
-    for name, value in zip(names, place.groups(), strict=True):
-        monkeypatch.setenv(name, value)
+    point_at(database, monkeypatch)
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", stack.bootstrap_servers)
     monkeypatch.setenv("TRENDSCRIPT_HOME", str(stack.home / "nowhere"))
     return database

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from spark_jobs.gaps import Acceptance, Gap
 from spark_jobs.topic_state import TopicIdentity
 from tests.builders import query, to_bytes
 from tests.spark_jobs.quarantined import load_values, under
+from tests.warehouse.pointing import point_at
 from trendscript.cli.main import app
 from trendscript.contracts import load_contract
 from trendscript.contracts.model import Limits
@@ -110,11 +110,7 @@ def test_a_gap_is_told_in_sentences() -> None:
 @pytest.fixture
 def settings(stack: Stack, database: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """Settings that lead to the test's own database; no Kafka."""
-    place = re.fullmatch(r"postgresql://(\w+):(\w+)@([\d.]+):(\d+)/(\w+)", database)
-    assert place is not None
-    names = ("POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_HOST", "POSTGRES_PORT", "POSTGRES_DB")
-    for name, value in zip(names, place.groups(), strict=True):
-        monkeypatch.setenv(name, value)
+    point_at(database, monkeypatch)
     monkeypatch.setenv("TRENDSCRIPT_HOME", str(stack.home / "nowhere"))
     return database
 
