@@ -71,7 +71,7 @@ class KeepingReport:
 def optimize_topic(job: Job, contract: Contract, lake: Lake, *, dry_run: bool) -> KeepingReport:
     """Make few large files of many small ones; the small ones stay until a vacuum. A dry run only looks.
 
-    Raises TopicBusy, BatchUnfinished (try again) or LakeBroken.
+    Raises TopicBusy, LeaseLost, BatchUnfinished (try again) or LakeBroken.
     """
     return _keep(job, contract, lake, _look if dry_run else _optimize)
 
@@ -79,7 +79,7 @@ def optimize_topic(job: Job, contract: Contract, lake: Lake, *, dry_run: bool) -
 def vacuum_topic(job: Job, contract: Contract, lake: Lake, retain: timedelta, *, dry_run: bool) -> KeepingReport:
     """Delete files that only versions older than `retain` need, or that a killed write has left. A dry run counts them.
 
-    Raises TopicBusy, BatchUnfinished (try again) or LakeBroken.
+    Raises TopicBusy, LeaseLost, BatchUnfinished (try again) or LakeBroken.
     """
 
     def work(spark: SparkSession, path: str) -> int | None:
@@ -101,16 +101,28 @@ def _optimize(spark: SparkSession, path: str) -> None:
 
 def _keep(job: Job, contract: Contract, lake: Lake, work: Callable[[SparkSession, str], int | None]) -> KeepingReport:
     topic = contract.topic
-    with database_failures(topic), take_lease(job.dsn, topic), lake_failures(topic):
-        with job.connected(f"lake of {topic}") as connection, connection, connection.cursor() as cursor:
-            planned = ledger.find_planned(cursor, topic)
-        if planned is not None:
-            raise BatchUnfinished(planned[0])
+    with database_failures(topic), take_lease(job.dsn, topic) as lease, lake_failures(topic):
+        _check_idle(job, topic)
+
+        def work_if_ours(spark: SparkSession, path: str) -> int | None:
+            # Spark's start and the tables before took their time, in which the topic may have been lost.
+            lease.check()
+            _check_idle(job, topic)
+            return work(spark, path)
+
         spark, kept = lake.open_spark(), []
         for name, path in _tables(spark, contract, lake.address):
             job.on_step(topic, name)
-            kept.append(_measured(spark, name, path, work))
+            kept.append(_measured(spark, name, path, work_if_ours))
     return KeepingReport(topic, tuple(kept), note="" if kept else f"{topic}: the lake has nothing of it")
+
+
+def _check_idle(job: Job, topic: str) -> None:
+    """Raises BatchUnfinished while a batch is planned: its files are still to come."""
+    with job.connected(f"lake of {topic}") as connection, connection, connection.cursor() as cursor:
+        planned = ledger.find_planned(cursor, topic)
+    if planned is not None:
+        raise BatchUnfinished(planned[0])
 
 
 def _tables(spark: SparkSession, contract: Contract, lake: str) -> Iterator[tuple[str, str]]:

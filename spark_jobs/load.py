@@ -47,7 +47,7 @@ def load_topic(job: LoadJob, contract: Contract, *, most_batches: int | None = N
             batches.append(report)
         if job.lake is not None and job.silver:
             job.on_step(contract.topic, "silver")
-            append_to_silver(job.spark, contract, job.lake)
+            append_to_silver(job.spark, contract, job.lake, lease.check)
     return TopicReport(contract.topic, tuple(batches))
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from spark_jobs.job import Job
     from spark_jobs.lake_files import Lake
+    from spark_jobs.lease import Lease
     from spark_jobs.purge_letters import PurgedStretch
     from spark_jobs.purge_tables import PurgedTable
     from trendscript.contracts.model import Contract
@@ -93,8 +94,9 @@ def purge_topic(job: Job, contract: Contract, doomed: Doomed, lake: Lake | None)
             return _nothing(topic)
         job.on_step(topic, "tables and quarantine")
         report = _purge_postgres(connection, contract, doomed, keep=True)
-        lease.check()
-        return _purge_lake(job, connection, contract, lake, report)
+        if lake is not None:
+            job.on_step(topic, "lake")
+        return _purge_lake(connection, lease, contract, lake, report)
 
 
 def rehearse_purge(job: Job, contract: Contract, doomed: Doomed, lake: Lake | None) -> PurgeReport:
@@ -169,11 +171,12 @@ def _record(
 
 
 def _purge_lake(
-    job: Job, connection: Connection, contract: Contract, lake: Lake | None, report: PurgeReport
+    connection: Connection, lease: Lease, contract: Contract, lake: Lake | None, report: PurgeReport
 ) -> PurgeReport:
     """Do in the lake what purges have yet to do there, this one last."""
 
-    def check_idle() -> None:
+    def check_ours() -> None:
+        lease.check()
         with connection, connection.cursor() as cursor:
             _check_idle(cursor, contract.topic)
 
@@ -183,8 +186,7 @@ def _purge_lake(
     done: list[PurgedLake] = []
     for found in unfinished:
         if lake is not None:
-            job.on_step(contract.topic, "lake")
-            done.append(purge_lake(lake.open_spark(), lake.address, contract, found.doomed, check_idle))
+            done.append(purge_lake(lake.open_spark(), lake.address, contract, found.doomed, check_ours))
         _finish(connection, found.purge_id, done[-1] if done else None)
     total = PurgedLake(
         sum(one.messages for one in done), sum(one.silver_rows for one in done), sum(one.freed_bytes for one in done)

@@ -54,21 +54,28 @@ def count_old_messages(spark: SparkSession, lake: str, contract: Contract, doome
 
 
 def purge_lake(
-    spark: SparkSession, lake: str, contract: Contract, doomed: Doomed, check_idle: Callable[[], None]
+    spark: SparkSession, lake: str, contract: Contract, doomed: Doomed, check_ours: Callable[[], None]
 ) -> PurgedLake:
     """Empty a topic's old messages in bronze, delete their rows in silver, and the files that still held them.
 
-    `check_idle` is asked before files are deleted, and raises when anybody may be writing. Raises LakeBroken.
+    `check_ours` is asked before each step that changes a table, since Spark takes its time: it raises when the topic
+    was lost, or anybody may be writing. Raises LakeBroken.
     """
     path = bronze_path(lake, contract.topic)
     with lake_failures(contract.topic):
         if not DeltaTable.isDeltaTable(spark, path):
             return PurgedLake()
+        check_ours()
         messages = _empty_messages(spark, path, doomed)
+        rows = freed = 0
         silver = [place for table in contract.tables if _is_table(spark, place := silver_path(lake, contract, table))]
-        rows = sum(_delete_silver(spark, path, place) for place in silver)
-        check_idle()
-        return PurgedLake(messages, rows, sum(_free(spark, place) for place in (path, *silver)))
+        for place in silver:
+            check_ours()
+            rows += _delete_silver(spark, path, place)
+        for place in (path, *silver):
+            check_ours()
+            freed += _free(spark, place)
+        return PurgedLake(messages, rows, freed)
 
 
 def _is_table(spark: SparkSession, path: str) -> bool:

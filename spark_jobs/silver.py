@@ -70,11 +70,12 @@ def silver_path(lake: str, contract: Contract, table: Table) -> str:
     return f"{lake.rstrip('/')}/silver/{contract.topic}/{table.name}"
 
 
-def append_to_silver(spark: SparkSession, contract: Contract, lake: str) -> None:
+def append_to_silver(spark: SparkSession, contract: Contract, lake: str, check_ours: Callable[[], None]) -> None:
     """Append the rows of every bronze batch that silver lacks, batch by batch; a crash between is made up next time.
 
     Silver keeps every version that was accepted; the newest of a key is what Postgres has. A message that
-    bronze holds twice, as after a database was restored, gives rows once.
+    bronze holds twice, as after a database was restored, gives rows once. `check_ours` is asked before each batch, and
+    raises when the topic was lost: whoever has it now may be deleting files that no version needs yet.
     """
     if not has_bronze(spark, lake, contract.topic):
         return
@@ -84,6 +85,7 @@ def append_to_silver(spark: SparkSession, contract: Contract, lake: str) -> None
         last = _last_batch(spark, path)
         waiting = bronze.filter(F.col("batch_id") > last).select("batch_id", "topic_id").distinct().sort("batch_id")
         for batch in waiting.collect():
+            check_ours()
             rows = parse_messages(_new_messages(bronze, batch["batch_id"]), contract, table)
             _append_rows(rows, batch, f"{contract.topic}:silver:{table.name}", path)
 

@@ -25,6 +25,12 @@ _LEASES = """
 """
 
 
+def steal_lease(dsn: str, topic: str, held: ExitStack) -> None:
+    """End the leases of all who work, and hold this topic's instead for as long as `held` is open."""
+    query(dsn, _LEASES)
+    held.enter_context(take_lease(dsn, topic))
+
+
 @dataclass
 class Intruder:
     """Plans one batch of a range; with `ends_lease` it has taken the topic's lease from the runner before.
@@ -63,8 +69,7 @@ class Intruder:
     def come(self) -> None:
         """End the lease, if that is meant, and plan."""
         if self.ends_lease:
-            query(self.dsn, _LEASES)
-            self._held.enter_context(take_lease(self.dsn, self.topic))
+            steal_lease(self.dsn, self.topic, self._held)
         with closing(psycopg2.connect(as_writer(self.dsn))) as connection, connection, connection.cursor() as cursor:
             identity = ledger.lock_topic(cursor, self.topic)
             assert identity is not None

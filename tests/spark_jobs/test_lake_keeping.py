@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,12 +12,17 @@ import pytest
 from spark_jobs.lake_display import to_row
 from spark_jobs.lake_files import Lake, Size
 from spark_jobs.lake_keeping import KeepingReport, KeptTable, optimize_topic, vacuum_topic
-from spark_jobs.lease import TopicBusy, take_lease
+from spark_jobs.lease import LeaseLost, TopicBusy, take_lease
 from spark_jobs.retry import BatchUnfinished
+from tests.spark_jobs.intruder import steal_lease
 from tests.spark_jobs.quarantined import Killed, kill_at
 from tests.spark_jobs.test_load import a_chart_message, a_video_id, bronze_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pyspark.sql import SparkSession
+
     from tests.spark_jobs.conftest import Loading
 
 NOTHING = timedelta(0)
@@ -82,6 +89,25 @@ def test_a_topic_that_is_at_work_is_left_alone(loading: Loading) -> None:
         loading.load(on_step=kill_at("bronze"))
     with pytest.raises(BatchUnfinished):
         optimize(loading)
+
+
+@pytest.mark.parametrize("keep", [optimize_topic, partial(vacuum_topic, retain=NOTHING)])
+def test_a_topic_that_is_lost_while_spark_starts_is_left_alone(
+    loading: Loading, keep: Callable[..., KeepingReport]
+) -> None:
+    """Spark takes its time, and files that whoever has the topic by then is writing would be deleted."""
+    load_bit_by_bit(loading)
+    before = optimize(loading, dry_run=True)
+    with ExitStack() as held:
+
+        def open_spark() -> SparkSession:
+            steal_lease(loading.dsn, loading.topic, held)
+            return loading.job.spark
+
+        lake = Lake(str(loading.job.lake), open_spark)
+        with pytest.raises(LeaseLost):
+            keep(loading.job, loading.contract, lake, dry_run=False)
+    assert optimize(loading, dry_run=True) == before
 
 
 def test_a_topic_without_a_lake_is_said(loading: Loading) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,10 +13,12 @@ import pytest
 from spark_jobs.bronze import bronze_path
 from spark_jobs.lake import LakeShort
 from spark_jobs.lake_files import Lake
+from spark_jobs.lease import LeaseLost
 from spark_jobs.purge import PurgeReport, purge_topic, rehearse_purge
 from spark_jobs.purge_tables import Doomed
 from spark_jobs.reconcile import reconcile
 from spark_jobs.silver import silver_path
+from tests.spark_jobs.intruder import steal_lease
 from tests.spark_jobs.quarantined import Killed, kill_at
 from tests.spark_jobs.test_load import a_chart_message, a_video_id
 from tests.spark_jobs.test_purge import as_janitor
@@ -131,6 +134,24 @@ def test_a_purge_that_was_killed_before_the_lake_is_finished_by_the_next(loading
     assert contents(loading)[:2] == [(0, False), (1, False)]
     assert loading.query("select count(*) from pipeline.purge where finished_at is null") == [(0,)]
     assert agrees(loading)
+
+
+def test_a_purge_that_loses_its_topic_while_spark_starts_leaves_the_lake_alone(loading: Loading) -> None:
+    """Files that whoever has the topic by then is writing would be deleted; the next purge finishes it."""
+    publish(loading)
+    loading.load()
+    with ExitStack() as held:
+
+        def open_spark() -> SparkSession:
+            steal_lease(loading.dsn, loading.topic, held)
+            return loading.job.spark
+
+        job = replace(loading.job, dsn=as_janitor(loading.dsn))
+        with pytest.raises(LeaseLost):
+            purge_topic(job, loading.contract, DOOMED, Lake(str(loading.job.lake), open_spark))
+    assert all(has_value for _, has_value in contents(loading))
+    report = purge(loading)
+    assert (report.resumed, report.lake and report.lake.messages) == (1, 2)
 
 
 def test_a_replay_from_the_lake_passes_over_what_was_purged(loading: Loading) -> None:

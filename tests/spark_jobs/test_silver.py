@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from chispa import assert_df_equality
 
+from spark_jobs.lease import LeaseLost
 from spark_jobs.silver import append_to_silver, parse_messages, silver_path, spark_schema
+from tests.spark_jobs.intruder import steal_lease
 from tests.spark_jobs.test_load import AT, a_chart_message, a_video_id
 
 if TYPE_CHECKING:
@@ -53,8 +58,24 @@ def test_silver_makes_up_what_it_lacks_and_never_doubles(loading: Loading) -> No
     loading.load()
 
     for _ in range(2):
-        append_to_silver(loading.job.spark, loading.contract, str(loading.job.lake))
+        append_to_silver(loading.job.spark, loading.contract, str(loading.job.lake), lambda: None)
 
     found = _silver(loading, "chart_entry").select("video_id").sort("video_id").collect()
     assert [row["video_id"] for row in found] == [a_video_id(1), a_video_id(2)]
     assert _silver(loading, "video").count() == 2
+
+
+def test_silver_is_left_alone_by_a_load_that_lost_its_topic(loading: Loading) -> None:
+    """Whoever has the topic by then may be deleting files that no version needs; the next load makes it up."""
+    loading.publish(a_chart_message(a_video_id(1)))
+    with ExitStack() as held:
+
+        def steal(topic: str, step: str) -> None:
+            if step == "silver":
+                steal_lease(loading.dsn, topic, held)
+
+        with pytest.raises(LeaseLost):
+            loading.load(silver=True, on_step=steal)
+    assert not (Path(str(loading.job.lake)) / "silver").exists()
+    loading.load(silver=True)
+    assert _silver(loading, "video").count() == 1
