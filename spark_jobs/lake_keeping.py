@@ -13,11 +13,11 @@ from delta.tables import DeltaTable
 from spark_jobs import ledger
 from spark_jobs.bronze import bronze_path
 from spark_jobs.failures import database_failures
-from spark_jobs.lake import lake_failures
 from spark_jobs.lake_files import Size, count_live_files, count_vacuumable, read_size, vacuum
 from spark_jobs.lease import take_lease
 from spark_jobs.retry import BatchUnfinished
 from spark_jobs.silver import silver_path
+from spark_jobs.spark_failures import spark_failures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -71,7 +71,7 @@ class KeepingReport:
 def optimize_topic(job: Job, contract: Contract, lake: Lake, *, dry_run: bool) -> KeepingReport:
     """Make few large files of many small ones; the small ones stay until a vacuum. A dry run only looks.
 
-    Raises TopicBusy, LeaseLost, BatchUnfinished (try again) or LakeBroken.
+    Raises TopicBusy, LeaseLost, BatchUnfinished, LoadInterrupted, SparkDied (try again), LakeBroken or LakeRefused.
     """
     return _keep(job, contract, lake, _look if dry_run else _optimize)
 
@@ -79,7 +79,7 @@ def optimize_topic(job: Job, contract: Contract, lake: Lake, *, dry_run: bool) -
 def vacuum_topic(job: Job, contract: Contract, lake: Lake, retain: timedelta, *, dry_run: bool) -> KeepingReport:
     """Delete files that only versions older than `retain` need, or that a killed write has left. A dry run counts them.
 
-    Raises TopicBusy, LeaseLost, BatchUnfinished (try again) or LakeBroken.
+    Raises TopicBusy, LeaseLost, BatchUnfinished, LoadInterrupted, SparkDied (try again), LakeBroken or LakeRefused.
     """
 
     def work(spark: SparkSession, path: str) -> int | None:
@@ -101,7 +101,7 @@ def _optimize(spark: SparkSession, path: str) -> None:
 
 def _keep(job: Job, contract: Contract, lake: Lake, work: Callable[[SparkSession, str], int | None]) -> KeepingReport:
     topic = contract.topic
-    with database_failures(topic), take_lease(job.dsn, topic) as lease, lake_failures(topic):
+    with database_failures(topic), take_lease(job.dsn, topic) as lease, spark_failures(topic):
         _check_idle(job, topic)
 
         def work_if_ours(spark: SparkSession, path: str) -> int | None:

@@ -20,6 +20,7 @@ from spark_jobs.purge_lake import PurgedLake, count_old_messages, purge_lake
 from spark_jobs.purge_letters import purge_letters
 from spark_jobs.purge_tables import Doomed, lock_tables, purge_tables, to_json
 from spark_jobs.retry import BatchUnfinished
+from spark_jobs.spark_failures import spark_failures
 from trendscript.contracts import load_contracts
 from trendscript.errors import NeedsAPerson
 
@@ -86,10 +87,16 @@ class _Unfinished:
 def purge_topic(job: Job, contract: Contract, doomed: Doomed, lake: Lake | None) -> PurgeReport:
     """Delete what is to go of a topic; first what an earlier purge has left in the lake.
 
-    Raises TopicBusy, LeaseLost, BatchUnfinished, LoadInterrupted (try again), JanitorNeeded or LakeBroken.
+    Raises TopicBusy, LeaseLost, BatchUnfinished, LoadInterrupted, SparkDied (try again), JanitorNeeded, LakeBroken or
+    LakeRefused.
     """
     topic = contract.topic
-    with database_failures(topic), take_lease(job.dsn, topic) as lease, job.connected(f"purge {topic}") as connection:
+    with (
+        database_failures(topic),
+        spark_failures(topic),
+        take_lease(job.dsn, topic) as lease,
+        job.connected(f"purge {topic}") as connection,
+    ):
         if not _was_loaded(connection, topic):
             return _nothing(topic)
         job.on_step(topic, "tables and quarantine")
@@ -112,7 +119,8 @@ def rehearse_purge(job: Job, contract: Contract, doomed: Doomed, lake: Lake | No
         report = _purge_postgres(connection, contract, doomed, keep=False)
     if lake is None:
         return report
-    messages = count_old_messages(lake.open_spark(), lake.address, contract, doomed)
+    with spark_failures(topic):
+        messages = count_old_messages(lake.open_spark(), lake.address, contract, doomed)
     return replace(report, lake=PurgedLake(messages))
 
 

@@ -65,6 +65,16 @@ def check_alive(spark: SparkSession) -> None:
         raise SparkDied from error
 
 
+def check_started_alive() -> None:
+    """Raises SparkDied when this process has started Spark and its Java side doesn't answer any more."""
+    try:
+        session = SparkSession.getActiveSession()
+    except (Py4JError, OSError) as error:
+        raise SparkDied from error
+    if session is not None:
+        check_alive(session)
+
+
 def _launched_here(
     builder: SparkSession.Builder, master: str, on_progress: Callable[[str], None]
 ) -> SparkSession.Builder:

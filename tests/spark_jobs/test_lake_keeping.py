@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from spark_jobs.bronze import bronze_path
+from spark_jobs.cli_job import each_topic
+from spark_jobs.failures import LoadInterrupted
 from spark_jobs.lake_display import to_row
 from spark_jobs.lake_files import Lake, Size
 from spark_jobs.lake_keeping import KeepingReport, KeptTable, optimize_topic, vacuum_topic
 from spark_jobs.lease import LeaseLost, TopicBusy, take_lease
+from spark_jobs.purge import purge_topic
+from spark_jobs.purge_tables import Doomed
 from spark_jobs.retry import BatchUnfinished
 from tests.spark_jobs.intruder import steal_lease
 from tests.spark_jobs.quarantined import Killed, kill_at
 from tests.spark_jobs.test_load import a_chart_message, a_video_id, bronze_rows
+from tests.spark_jobs.test_purge import as_janitor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pyspark.sql import SparkSession
 
+    from tests.conftest import MakeTopic
     from tests.spark_jobs.conftest import Loading
 
 NOTHING = timedelta(0)
@@ -108,6 +117,34 @@ def test_a_topic_that_is_lost_while_spark_starts_is_left_alone(
         with pytest.raises(LeaseLost):
             keep(loading.job, loading.contract, lake, dry_run=False)
     assert optimize(loading, dry_run=True) == before
+
+
+def damage(loading: Loading) -> None:
+    """Let the table's log go on with a version that isn't one, of which Spark says no more than that it failed."""
+    log = Path(bronze_path(str(loading.job.lake), loading.topic)) / "_delta_log"
+    (log / f"{len(list(log.glob('*.json'))):020}.json").write_text("{broken", encoding="utf-8")
+
+
+def test_a_topic_at_which_spark_fails_does_not_stop_the_others(loading: Loading, make_topic: MakeTopic) -> None:
+    """The report names both, and the failure is one that may pass."""
+    other = replace(loading, contract=replace(loading.contract, topic=make_topic("others")))
+    for one in (loading, other):
+        one.publish(a_chart_message(a_video_id(1)))
+        one.load()
+    damage(loading)
+    reports, failure = each_topic(
+        [loading.contract, other.contract],
+        lambda contract: vacuum_topic(loading.job, contract, a_lake(loading), NOTHING, dry_run=False),
+        lambda topic, note: KeepingReport(topic, note=note),
+    )
+    assert isinstance(failure, LoadInterrupted)
+    assert [(report.topic, len(report.tables), report.note) for report in reports] == [
+        (loading.topic, 0, str(failure)),
+        (other.topic, 1, ""),
+    ]
+    job = replace(loading.job, dsn=as_janitor(loading.dsn))
+    with pytest.raises(LoadInterrupted):
+        purge_topic(job, loading.contract, Doomed(datetime.now(UTC)), a_lake(loading))
 
 
 def test_a_topic_without_a_lake_is_said(loading: Loading) -> None:

@@ -1,0 +1,56 @@
+"""Failures of Spark's work on a topic's lake: what Spark and Delta raise goes in, what may follow it comes out.
+
+Everything that comes out leaves other topics their turn; what a batch's own job fails with is `run_batch`'s.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from py4j.protocol import Py4JError
+from pyspark.errors import AnalysisException, PySparkException, PythonException
+
+from spark_jobs.failures import LoadInterrupted
+from spark_jobs.lake import lake_failures
+from spark_jobs.session import check_started_alive
+from trendscript.errors import NeedsAPerson
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class LakeRefused(NeedsAPerson):
+    """Raised when Spark refuses work on a topic's lake, and would again: a table's columns are others, say."""
+
+    def __init__(self, topic: str, said: str) -> None:
+        self.topic, self.said = topic, said
+        super().__init__(
+            f"{topic}: Spark refuses this work on its tables in the lake: {said} What was committed is kept. A silver "
+            "table whose columns the contract has changed can be deleted: the next load makes it anew from bronze."
+        )
+
+
+@contextmanager
+def spark_failures(topic: str) -> Iterator[None]:
+    """Turn what Spark fails with into LoadInterrupted, when it may pass, or into what it is instead.
+
+    That is LakeBroken, LakeRefused or SparkDied. A bug in what runs on executors goes through.
+    """
+    try:
+        with lake_failures(topic):
+            yield
+    except PythonException:
+        raise
+    except AnalysisException as error:
+        raise LakeRefused(topic, _first_words(error)) from error
+    except (PySparkException, Py4JError, ConnectionError) as error:  # what PySpark can't classify stays Py4J's
+        check_started_alive()
+        raise LoadInterrupted(
+            f"{topic}: Spark's job failed ({_first_words(error)}); what was committed is kept; run it again."
+        ) from error
+
+
+def _first_words(error: Exception) -> str:
+    """What is said, without the stack of the Java side; Py4J says in its first line only where it was."""
+    return " ".join(line.strip() for line in str(error).strip().splitlines()[:2])
