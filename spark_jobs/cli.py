@@ -124,7 +124,7 @@ def run(
         contracts = [allow_quarantine(contract, max_quarantine_percent) for contract in find_contracts(topics)]
         job = build_job(settings, [contract.topic for contract in contracts], progress)
         work = rehearse_topic if dry_run else load_topic
-        return run_each(contracts, lambda contract: work(job, contract), busy_is_fine=True)
+        return run_each(job, contracts, work, busy_is_fine=True)
 
 
 def main(arguments: list[str]) -> NoReturn:

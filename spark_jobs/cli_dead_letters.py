@@ -88,7 +88,8 @@ def _retry(
     run = rehearse_retry if dry_run else retry_letters
     with Progress(quiet=quiet) as progress:
         job = replace(build_ledger_job(read_settings(), with_kafka=False), on_step=progress.step)
-        return run_each(find_contracts([topic] if topic else []), lambda contract: run(job, contract, reason))
+        contracts = find_contracts([topic] if topic else [])
+        return run_each(job, contracts, lambda telling, contract: run(telling, contract, reason))
 
 
 @app.command("discard")

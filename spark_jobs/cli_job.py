@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -16,13 +17,14 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from spark_jobs.job import Job, LoadJob
-    from spark_jobs.report import TopicReport
+    from spark_jobs.report import BatchReport, TopicReport
     from trendscript.contracts.model import Contract
     from trendscript.settings import Settings
 
 WRITER = "pipeline_writer"
 
 Report = TypeVar("Report")
+AnyJob = TypeVar("AnyJob", bound="Job")
 
 MaxQuarantinePercent = Annotated[
     float | None,
@@ -138,12 +140,26 @@ def find_contracts(topics: list[str]) -> list[Contract]:
 
 
 def run_each(
-    contracts: Iterable[Contract], work: Callable[[Contract], TopicReport], *, busy_is_fine: bool = False
+    job: AnyJob,
+    contracts: Iterable[Contract],
+    work: Callable[[AnyJob, Contract], TopicReport],
+    *,
+    busy_is_fine: bool = False,
 ) -> tuple[list[TopicReport], TrendscriptError | None]:
-    """Do work that reports a load's counts topic after topic, as `each_topic` does."""
+    """Do work that reports a load's counts topic after topic, as `each_topic` does.
+
+    The report of a topic that failed has the batches that were committed before.
+    """
     from spark_jobs.report import TopicReport
 
-    return each_topic(contracts, work, lambda topic, note: TopicReport(topic, (), note=note), busy_is_fine=busy_is_fine)
+    committed: defaultdict[str, list[BatchReport]] = defaultdict(list)
+    telling = replace(job, on_batch=lambda topic, batch: committed[topic].append(batch))
+    return each_topic(
+        contracts,
+        lambda contract: work(telling, contract),
+        lambda topic, note: TopicReport(topic, tuple(committed[topic]), note=note),
+        busy_is_fine=busy_is_fine,
+    )
 
 
 def each_topic(

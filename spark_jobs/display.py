@@ -79,14 +79,13 @@ def a_console() -> Console:
 
 def _sentence(totals: TopicTotals, would: str) -> str:
     counts, batches = totals.messages, totals.batches
-    if totals.note:
-        return totals.note
     if not batches:
-        return f"{totals.topic}: nothing new"
-    return (
+        return totals.note or f"{totals.topic}: nothing new"
+    done = (
         f"{totals.topic}: {counts.read:,} messages read, {counts.accepted:,} {would}accepted, "
         f"{counts.quarantined:,} {would}quarantined, in {batches:,} {'batch' if batches == 1 else 'batches'}"
     )
+    return f"{done}. Then {totals.note}" if totals.note else done
 
 
 def _count_table(rows: list[tuple[str, dict[str, int]]]) -> Table:

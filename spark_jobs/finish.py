@@ -27,7 +27,7 @@ _log = structlog.get_logger(__name__)
 
 
 def finish_batch(job: Job, batch: Batch, empty: list[OffsetRange], seconds: dict[str, float]) -> BatchReport:
-    """Close what held no message, and the batch with it; report what its transactions counted.
+    """Close what held no message, and the batch with it; report, and tell `on_batch`, what its transactions counted.
 
     Raises LoadInterrupted when a range is still open.
     """
@@ -53,6 +53,7 @@ def finish_batch(job: Job, batch: Batch, empty: list[OffsetRange], seconds: dict
     # The offsets between a retry's messages are none of its business.
     if report.messages.skipped and batch.source != "quarantine":
         _log.warning("offsets_without_message", topic=batch.topic, batch_id=batch.batch_id, **asdict(report.messages))
+    job.on_batch(batch.topic, report)
     return report
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -88,7 +88,7 @@ class Follower:
         status: FollowStatus,
         show: Callable[[], None] = lambda: None,
     ) -> None:
-        self._job = job
+        self._job = replace(job, on_batch=status.note_batch)
         self._pace = pace
         self._status = status
         self._show = show
@@ -173,8 +173,6 @@ class Follower:
         """Load one batch; if it took as many messages as one may, more are likely to wait, and it is due again."""
         begun = time.monotonic()
         batches = load_topic(self._job, turn.contract, most_batches=1).batches
-        for batch in batches:
-            self._status.note_batch(turn.topic, batch)
         self._note_success(turn)
         full = any(batch.messages.read + batch.messages.skipped >= self._job.max_messages for batch in batches)
         turn.due = time.monotonic() if full else begun + self._pace.every_seconds

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2 spells its classes small)
     from pyspark.sql import SparkSession
 
+    from spark_jobs.report import BatchReport
     from spark_jobs.topic_state import TopicState
 
 _log = structlog.get_logger(__name__)
@@ -31,8 +32,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What any work on the ledger needs; `on_step` hears of each step, with its topic, as it begins.
+    """What any work on the ledger needs.
 
+    `on_step` hears of each step, with its topic, as it begins; `on_batch` of each batch as soon as it is committed.
     What failed by a passing fault is tried `attempts` times in all, `retry_seconds` after the first and twice as long
     after each that follows.
     """
@@ -42,6 +44,7 @@ class Job:
     client_properties: Path | None
     max_messages: int
     on_step: Callable[[str, str], None] = field(default=lambda _topic, _step: None)
+    on_batch: Callable[[str, BatchReport], None] = field(default=lambda _topic, _batch: None)
     attempts: int = 4
     retry_seconds: float = 1.0
 

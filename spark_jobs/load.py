@@ -15,11 +15,13 @@ from spark_jobs.plan import plan_batch, rehearse_plan
 from spark_jobs.report import BatchReport, TopicReport
 from spark_jobs.run_batch import rehearse_batch, run_next_batch
 from spark_jobs.silver import append_to_silver
+from spark_jobs.spark_failures import spark_failures
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2 spells its classes small)
 
     from spark_jobs.batch import Batch
+    from spark_jobs.lease import Lease
     from trendscript.contracts.model import Contract
 
 __all__ = ["LoadJob", "load_topic", "rehearse_topic"]
@@ -29,8 +31,8 @@ def load_topic(job: LoadJob, contract: Contract, *, most_batches: int | None = N
     """Load what waits in a topic, batch by batch, up to the end offsets seen at the start.
 
     When this returns, every message up to there is in its tables or in `pipeline.dead_letter`, unless `most_batches`
-    ended it before. Raises TopicBusy, LeaseLost, LoadInterrupted, SparkDied (try again) or what `plan_batch` refuses
-    (a person decides).
+    ended it before. Raises TopicBusy, LeaseLost, LoadInterrupted, SparkDied (try again), LakeBroken, LakeRefused or
+    what `plan_batch` refuses (a person decides); the job's `on_batch` has heard of what was committed before.
     """
     batches: list[BatchReport] = []
     with database_failures(contract.topic), take_lease(job.dsn, contract.topic) as lease:
@@ -45,10 +47,16 @@ def load_topic(job: LoadJob, contract: Contract, *, most_batches: int | None = N
             if report is None:
                 break
             batches.append(report)
-        if job.lake is not None and job.silver:
-            job.on_step(contract.topic, "silver")
-            append_to_silver(job.spark, contract, job.lake, lease.check)
+        job.persist(contract.topic, lambda: _append_to_silver(job, contract, lease))
     return TopicReport(contract.topic, tuple(batches))
+
+
+def _append_to_silver(job: LoadJob, contract: Contract, lease: Lease) -> None:
+    """Bring silver up to bronze, where it is wanted. What fails here fails after the batches were committed."""
+    if job.lake is not None and job.silver:
+        job.on_step(contract.topic, "silver")
+        with spark_failures(contract.topic):
+            append_to_silver(job.spark, contract, job.lake, lease.check)
 
 
 def rehearse_topic(job: LoadJob, contract: Contract) -> TopicReport:

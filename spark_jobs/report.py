@@ -43,7 +43,7 @@ class BatchReport:
 
 @dataclass(frozen=True, slots=True)
 class TopicReport:
-    """The batches of one topic in one run; none when nothing waited."""
+    """The batches of one topic in one run; none when nothing waited. A `note` says what stopped it after them."""
 
     topic: str
     batches: tuple[BatchReport, ...]

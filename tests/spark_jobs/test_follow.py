@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
 
+from spark_jobs.cli_job import run_each
 from spark_jobs.failures import LoadInterrupted
 from spark_jobs.follow import Follower, LoadBroken, Pace
 from spark_jobs.follow_status import Failing, FollowStatus
 from spark_jobs.lease import take_lease
+from spark_jobs.load import load_topic
 from spark_jobs.offsets import TopicRecreated
+from spark_jobs.silver import silver_path
 from tests.builders import a_bare_chart_message
 
 if TYPE_CHECKING:
@@ -236,6 +240,36 @@ def test_a_bug_of_one_topic_stops_the_run_in_the_end(loading: Loading, another: 
     assert following.count(another) == 1
     assert isinstance(following.status.gravest(), LoadBroken)
     assert following.status.failing()[loading.topic].times == 4
+
+
+def test_a_fault_of_silver_is_no_bug_and_hides_no_batch(loading: Loading) -> None:
+    """What was committed before is told, as it is by a load; the next turn makes up what silver lacks."""
+    loading.publish(a_bare_chart_message("a" * 11))
+    loading.load(silver=True)
+    silver = Path(silver_path(str(loading.job.lake), loading.contract, loading.contract.table("chart_entry")))
+    broken = silver / "_delta_log" / f"{len(list((silver / '_delta_log').glob('*.json'))):020}.json"
+    broken.write_text("{broken", encoding="utf-8")
+    loading.publish(a_bare_chart_message("b" * 11))
+    following = Following([loading], changes={"lake": loading.job.lake, "silver": True})
+
+    def then(_pause: int) -> bool:
+        failing = following.status.failing().get(loading.topic)
+        if failing is not None and failing.times >= 2 and broken.exists():
+            assert (failing.cause, failing.parked) == ("LoadInterrupted", False)
+            broken.unlink()
+        return not broken.exists() and failing is None
+
+    following.run(then)
+    assert [batch.messages.read for _, batch in following.batches] == [1]
+    assert loading.job.spark.read.format("delta").load(str(silver)).count() == 2
+
+    broken = silver / "_delta_log" / f"{len(list((silver / '_delta_log').glob('*.json'))):020}.json"
+    broken.write_text("{broken", encoding="utf-8")
+    loading.publish(a_bare_chart_message("c" * 11))
+    job = replace(loading.job, silver=True, attempts=1)
+    (report,), failure = run_each(job, [loading.contract], load_topic)
+    assert isinstance(failure, LoadInterrupted)
+    assert (report.messages.read, report.note) == (1, str(failure))
 
 
 def test_waits_double_up_to_a_limit() -> None:
