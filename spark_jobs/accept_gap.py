@@ -44,7 +44,7 @@ def accept_gap(
     """
     with (
         database_failures(topic),
-        take_lease(job.dsn, topic),
+        take_lease(job.dsn, topic, "accept-gap", patience=job.patience),
         job.connected(f"accept gap of {topic}") as connection,
         connection,
         connection.cursor() as cursor,

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from trendscript.settings import Settings
 
 WRITER = "pipeline_writer"
+PATIENCE_SECONDS = 60.0
+"""A load that goes on gives a topic back after each batch: so long an operator's command waits for that."""
 
 Report = TypeVar("Report")
 AnyJob = TypeVar("AnyJob", bound="Job")
@@ -55,6 +57,7 @@ def build_job(settings: Settings, topics: list[str], progress: Any, *, with_kafk
         lake=lake_address(settings),
         max_messages=settings.load_max_messages,
         silver=settings.lake_silver,
+        patience=PATIENCE_SECONDS,
         on_step=progress.step,
     )
 
@@ -97,6 +100,7 @@ def build_ledger_job(settings: Settings, *, with_kafka: bool) -> Job:
         bootstrap_servers=kafka_bootstrap_servers(settings) if with_kafka else "",
         client_properties=settings.kafka_client_properties,
         max_messages=settings.load_max_messages,
+        patience=PATIENCE_SECONDS,
     )
 
 
@@ -174,7 +178,7 @@ def each_topic(
     `to_note` makes the report of a topic that failed, from its name and a sentence. Where `busy_is_fine`, a topic
     that somebody works on is no failure, unless that takes too long.
     """
-    from spark_jobs.lease import TopicBusy
+    from spark_jobs.lease_holders import TopicBusy
 
     reports: list[Report] = []
     failures: list[TrendscriptError] = []

@@ -36,7 +36,7 @@ _AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document t
 def optimize(topics: _Topics = None, dry_run: _DryRun = False, as_json: _AsJson = False) -> None:
     """Make few large files of the many small ones that loads leave; the small ones go with the next `vacuum`.
 
-    A topic that somebody works on is left out, and the command then ends with 75.
+    A topic that somebody works on for longer than a minute is left out, and the command then ends with 75.
     """
     from spark_jobs.lake_keeping import optimize_topic
 
@@ -62,7 +62,7 @@ def vacuum(
 ) -> None:
     """Delete files that no recent version of a table needs. Older versions can then no longer be read.
 
-    A topic that somebody works on is left out, and the command then ends with 75.
+    A topic that somebody works on for longer than a minute is left out, and the command then ends with 75.
     """
     from spark_jobs.lake_keeping import vacuum_topic
 

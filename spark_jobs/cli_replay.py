@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import orjson
 import typer
 
-from spark_jobs.cli_job import MaxQuarantinePercent, allow_quarantine, build_job, show_reports, writer_dsn
+from spark_jobs.cli_job import (
+    PATIENCE_SECONDS,
+    MaxQuarantinePercent,
+    allow_quarantine,
+    build_job,
+    show_reports,
+    writer_dsn,
+)
 from trendscript.errors import UsageError
 from trendscript.settings import read_settings
 
@@ -110,7 +117,7 @@ def _abandon(topic: str, why: str | None, *, as_json: bool) -> None:
 
     if not why:
         raise UsageError('--abandon needs --why "…": the reason is kept with the batch.')
-    batch = abandon_replay(writer_dsn(read_settings()), topic, why)
+    batch = abandon_replay(writer_dsn(read_settings()), topic, why, patience=PATIENCE_SECONDS)
     if as_json:
         typer.echo(orjson.dumps({"topic": topic, "abandoned": batch.batch_id}, option=orjson.OPT_INDENT_2))
     else:

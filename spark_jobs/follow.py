@@ -15,7 +15,7 @@ import structlog
 from spark_jobs.failures import SparkDied
 from spark_jobs.follow_status import Failing
 from spark_jobs.lag import read_lags
-from spark_jobs.lease import TopicBusy
+from spark_jobs.lease_holders import TopicBusy
 from spark_jobs.load import load_topic
 from spark_jobs.session import check_alive
 from trendscript.errors import ServerUnreachable, TrendscriptError, TryAgainLater

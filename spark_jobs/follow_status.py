@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from spark_jobs.lease import STUCK_AFTER
+from spark_jobs.lease_holders import STUCK_AFTER
 from spark_jobs.report import TopicTotals
 
 if TYPE_CHECKING:

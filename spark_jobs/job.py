@@ -35,6 +35,7 @@ class Job:
     """What any work on the ledger needs.
 
     `on_step` hears of each step, with its topic, as it begins; `on_batch` of each batch as soon as it is committed.
+    All work but a load waits up to `patience` seconds for whoever has the topic.
     What failed by a passing fault is tried `attempts` times in all, `retry_seconds` after the first and twice as long
     after each that follows.
     """
@@ -45,6 +46,7 @@ class Job:
     max_messages: int
     on_step: Callable[[str, str], None] = field(default=lambda _topic, _step: None)
     on_batch: Callable[[str, BatchReport], None] = field(default=lambda _topic, _batch: None)
+    patience: float = 0.0
     attempts: int = 4
     retry_seconds: float = 1.0
 

@@ -101,7 +101,8 @@ def _optimize(spark: SparkSession, path: str) -> None:
 
 def _keep(job: Job, contract: Contract, lake: Lake, work: Callable[[SparkSession, str], int | None]) -> KeepingReport:
     topic = contract.topic
-    with database_failures(topic), take_lease(job.dsn, topic) as lease, spark_failures(topic):
+    taken = take_lease(job.dsn, topic, "lake", patience=job.patience)
+    with database_failures(topic), taken as lease, spark_failures(topic):
         _check_idle(job, topic)
 
         def work_if_ours(spark: SparkSession, path: str) -> int | None:

@@ -35,7 +35,7 @@ def load_topic(job: LoadJob, contract: Contract, *, most_batches: int | None = N
     what `plan_batch` refuses (a person decides); the job's `on_batch` has heard of what was committed before.
     """
     batches: list[BatchReport] = []
-    with database_failures(contract.topic), take_lease(job.dsn, contract.topic) as lease:
+    with database_failures(contract.topic), take_lease(job.dsn, contract.topic, "load") as lease:
         ends = job.topic_state(contract.topic).end
 
         def plan(connection: Connection) -> Batch | None:

@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from spark_jobs.lease import read_leases
+from spark_jobs.lease_holders import read_leases
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -94,7 +94,7 @@ def purge_topic(job: Job, contract: Contract, doomed: Doomed, lake: Lake | None)
     with (
         database_failures(topic),
         spark_failures(topic),
-        take_lease(job.dsn, topic) as lease,
+        take_lease(job.dsn, topic, "purge", patience=job.patience) as lease,
         job.connected(f"purge {topic}") as connection,
     ):
         if not _was_loaded(connection, topic):
@@ -112,7 +112,11 @@ def rehearse_purge(job: Job, contract: Contract, doomed: Doomed, lake: Lake | No
     Raises as `purge_topic`.
     """
     topic = contract.topic
-    with database_failures(topic), take_lease(job.dsn, topic), job.connected(f"dry run of {topic}") as connection:
+    with (
+        database_failures(topic),
+        take_lease(job.dsn, topic, "purge --dry-run", patience=job.patience),
+        job.connected(f"dry run of {topic}") as connection,
+    ):
         if not _was_loaded(connection, topic):
             return _nothing(topic)
         job.on_step(topic, "dry run")

@@ -68,7 +68,7 @@ def replay_topic(job: LoadJob, contract: Contract, asked: Asked) -> TopicReport:
     `plan_batch` refuses.
     """
     topic = contract.topic
-    with database_failures(topic), take_lease(job.dsn, topic) as lease:
+    with database_failures(topic), take_lease(job.dsn, topic, "replay", patience=job.patience) as lease:
         batches = [run_next_batch(job, contract, partial(_resume, job, lease))]
         with job.connected(f"replay {topic}") as connection:
             waiting = _find_ranges(job, connection, topic, asked)
@@ -78,14 +78,14 @@ def replay_topic(job: LoadJob, contract: Contract, asked: Asked) -> TopicReport:
     return _report(topic, [report for report in batches if report is not None])
 
 
-def abandon_replay(dsn: str, topic: str, why: str) -> Batch:
+def abandon_replay(dsn: str, topic: str, why: str, *, patience: float = 0.0) -> Batch:
     """Give up a replay or retry that was planned and not finished. What its ranges committed stays.
 
     Raises TopicBusy, or NothingToAbandon.
     """
     with (
         database_failures(topic),
-        take_lease(dsn, topic),
+        take_lease(dsn, topic, "replay --abandon", patience=patience),
         closing(connect(dsn, application_name=f"trendscript abandon {topic}")) as connection,
         connection,
         connection.cursor() as cursor,

@@ -56,7 +56,8 @@ def retry_letters(job: Job, contract: Contract, reason: str | None) -> TopicRepo
     decides).
     """
     topic = contract.topic
-    with database_failures(topic), take_lease(job.dsn, topic) as lease:
+    taken = take_lease(job.dsn, topic, "dead-letters retry", patience=job.patience)
+    with database_failures(topic), taken as lease:
         # Looked at by itself: that another kind of batch comes first is no fault that passes while one waits.
         with job.connected(f"retry {topic}") as connection:
             unfinished = _find_unfinished(connection, topic=topic)

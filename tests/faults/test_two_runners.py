@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from spark_jobs.lease import TopicBusy
+from spark_jobs.lease_holders import TopicBusy
 from spark_jobs.plan import plan_batch
 from spark_jobs.run_batch import run_next_batch
 from tests.faults.oracle import read_bronze

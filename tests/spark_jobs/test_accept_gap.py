@@ -14,7 +14,8 @@ from kafka import KafkaProducer, TopicPartition
 from spark_jobs import finish
 from spark_jobs.accept_gap import DecisionOutdated, accept_gap
 from spark_jobs.gaps import NothingToAccept, WholeTopicOnly
-from spark_jobs.lease import TopicBusy, take_lease
+from spark_jobs.lease import take_lease
+from spark_jobs.lease_holders import TopicBusy
 from spark_jobs.load_range import range_loader
 from spark_jobs.offsets import ClusterChanged, OffsetsExpired, PositionAhead, TopicRecreated
 from spark_jobs.plan import plan_batch

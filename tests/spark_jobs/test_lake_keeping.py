@@ -17,7 +17,8 @@ from spark_jobs.failures import LoadInterrupted
 from spark_jobs.lake_display import to_row
 from spark_jobs.lake_files import Lake, Size
 from spark_jobs.lake_keeping import KeepingReport, KeptTable, optimize_topic, vacuum_topic
-from spark_jobs.lease import LeaseLost, TopicBusy, take_lease
+from spark_jobs.lease import LeaseLost, take_lease
+from spark_jobs.lease_holders import TopicBusy
 from spark_jobs.purge import purge_topic
 from spark_jobs.purge_tables import Doomed
 from spark_jobs.retry import BatchUnfinished

@@ -15,7 +15,8 @@ from kafka import KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewPartitions
 
 from spark_jobs.bronze import bronze_path
-from spark_jobs.lease import TopicBusy, take_lease
+from spark_jobs.lease import take_lease
+from spark_jobs.lease_holders import TopicBusy
 from spark_jobs.offsets import OffsetsExpired, PartitionVanished, PositionAhead, TopicRecreated
 from spark_jobs.plan import plan_batch
 from trendscript.kafka import TopicMissing

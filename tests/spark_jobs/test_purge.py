@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 
 from spark_jobs import ledger
 from spark_jobs.batch import OffsetRange
-from spark_jobs.lease import TopicBusy, take_lease
+from spark_jobs.lease import take_lease
+from spark_jobs.lease_holders import TopicBusy
 from spark_jobs.purge import JanitorNeeded, PurgeReport, purge_topic, rehearse_purge
 from spark_jobs.purge_letters import read_origin
 from spark_jobs.purge_tables import Doomed, PurgedTable, lock_tables, purge_tables

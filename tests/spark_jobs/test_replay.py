@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from kafka import TopicPartition
 
-from spark_jobs.lease import TopicBusy, take_lease
+from spark_jobs.lease import take_lease
+from spark_jobs.lease_holders import TopicBusy
 from spark_jobs.offsets import ReplayExpired
 from spark_jobs.replay import NeverLoaded, NothingToAbandon, abandon_replay
 from tests.builders import read_versions

@@ -11,7 +11,8 @@ from spark_jobs import ledger
 from spark_jobs.batch import OffsetRange
 from spark_jobs.discard import discard_letters
 from spark_jobs.job import LoadJob
-from spark_jobs.lease import LeaseLost, TopicBusy, TopicTaken, take_lease
+from spark_jobs.lease import LeaseLost, TopicTaken, take_lease
+from spark_jobs.lease_holders import TopicBusy
 from spark_jobs.plan import resume
 from spark_jobs.retry import BatchUnfinished, rehearse_retry, retry_letters
 from spark_jobs.run_batch import run_next_batch

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg2
 import pytest
 
-from spark_jobs.lease import TopicBusy, take_lease
+from spark_jobs.lease import take_lease
+from spark_jobs.lease_holders import TopicBusy
 from tests.builders import a_chart_message, query, to_bytes
 from tests.doctor.conftest import Patient, to_settings
 from tests.spark_jobs.quarantined import CHARTS, load_values

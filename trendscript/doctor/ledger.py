@@ -34,7 +34,7 @@ def check_batches(surroundings: Surroundings) -> Finding:
 
 def check_leases(surroundings: Surroundings) -> Finding:
     """Who works on a topic now, and for how long."""
-    from spark_jobs.lease import STUCK_AFTER, read_leases  # noqa: PLC0415  (keeps --help quick)
+    from spark_jobs.lease_holders import STUCK_AFTER, read_leases  # noqa: PLC0415  (keeps --help quick)
 
     held = read_leases(surroundings.connection)
     stuck = [lease for lease in held if lease.since > STUCK_AFTER]
