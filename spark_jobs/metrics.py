@@ -14,7 +14,8 @@ from prometheus_client.registry import Collector
 
 from spark_jobs.failures import database_failures
 from spark_jobs.lag import read_lags
-from spark_jobs.metrics_ledger import SumsReader, read_state
+from spark_jobs.metrics_ledger import read_state
+from spark_jobs.metrics_sums import SumsReader
 from trendscript.errors import TrendscriptError
 from trendscript.postgres import connect
 
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from spark_jobs.follow_status import FollowStatus
     from spark_jobs.job import Job
     from spark_jobs.lag import Lag
-    from spark_jobs.metrics_ledger import LedgerState, Sums
+    from spark_jobs.metrics_ledger import LedgerState
+    from spark_jobs.metrics_sums import Sums
     from spark_jobs.report import BatchReport
 
 _PREFIX = "trendscript_load"
@@ -104,12 +106,12 @@ class LoadCollector(Collector):
         with (
             database_failures("metrics"),
             closing(connect(dsn, application_name="trendscript metrics")) as connection,
-            connection,
-            connection.cursor() as cursor,
         ):
-            cursor.execute("set transaction isolation level repeatable read read only")
-            cursor.execute("set local statement_timeout = '60s'")
-            return self._sums.read(cursor), read_state(cursor)
+            self._sums.settle(connection)
+            with connection, connection.cursor() as cursor:
+                cursor.execute("set transaction isolation level repeatable read read only")
+                cursor.execute("set local statement_timeout = '60s'")
+                return self._sums.read(cursor), read_state(cursor)
 
 
 class FollowCollector(Collector):

@@ -18,11 +18,12 @@ from spark_jobs.batch import OffsetRange
 from spark_jobs.follow_status import Failing, FollowStatus
 from spark_jobs.lease import take_lease
 from spark_jobs.metrics import FollowCollector, LoadCollector
-from spark_jobs.metrics_ledger import Sums, SumsReader
+from spark_jobs.metrics_sums import Sums, SumsReader
 from spark_jobs.offsets import TopicRecreated
 from spark_jobs.topic_state import TopicIdentity
 from tests.builders import a_bare_chart_message, a_chart_message, query, to_bytes
-from tests.spark_jobs.quarantined import CHARTS, load_values
+from tests.spark_jobs.quarantined import CHARTS, as_writer, load_values
+from tests.spark_jobs.test_purge import as_janitor
 from tests.warehouse.pointing import point_at
 from trendscript.cli.main import app
 from trendscript.errors import ServerUnreachable, UsageError
@@ -60,9 +61,17 @@ def _collect(collector: Collector) -> Samples:
 
 
 def _read_sums(dsn: str, reader: SumsReader) -> Sums:
-    with closing(psycopg2.connect(dsn)) as connection, connection, connection.cursor() as cursor:
-        cursor.execute("set transaction isolation level repeatable read read only")
-        return reader.read(cursor)
+    with closing(psycopg2.connect(as_writer(dsn))) as connection:
+        reader.settle(connection)
+        with connection, connection.cursor() as cursor:
+            cursor.execute("set transaction isolation level repeatable read read only")
+            return reader.read(cursor)
+
+
+def _sum_anew(dsn: str) -> Sums:
+    """The sums of the whole ledger, as if nobody had asked before."""
+    query(dsn, "delete from pipeline.batch_sums")
+    return _read_sums(dsn, SumsReader())
 
 
 def test_metrics_tell_what_a_load_did(loading: Loading) -> None:
@@ -134,14 +143,14 @@ def test_what_was_summed_before_is_not_read_again(database: str) -> None:
     assert _read_sums(database, faithful) == Sums()
     for number in range(3):
         load_values(database, CHARTS, [to_bytes(a_chart_message()), b"{broken"], first_offset=2 * number)
-        assert _read_sums(database, faithful) == _read_sums(database, SumsReader())
+        assert _read_sums(database, faithful) == _sum_anew(database)
     planned = _plan(database, 6, 9)
     load_values(database, replace(CHARTS, topic="others"), [to_bytes(a_chart_message())], topic_id="others-id")
-    assert _read_sums(database, faithful) == _read_sums(database, SumsReader())
+    assert _read_sums(database, faithful) == _sum_anew(database)
     query(database, "update pipeline.batch set state = 'abandoned' where batch_id = %s", [planned])
     load_values(database, CHARTS, [b"{broken"], first_offset=6)
     sums = _read_sums(database, faithful)
-    assert sums == _read_sums(database, SumsReader())
+    assert sums == _sum_anew(database)
     assert sums.batches == {
         ("charts", "load", "committed"): 4,
         ("charts", "load", "abandoned"): 1,
@@ -157,7 +166,35 @@ def test_settled_batches_are_left_alone(database: str) -> None:
     before = _read_sums(database, reader)
     query(database, "delete from pipeline.batch_range")
     assert _read_sums(database, reader) == before
-    assert _read_sums(database, SumsReader()) != before
+    assert _read_sums(database, SumsReader()) == before
+    assert _sum_anew(database) != before
+
+
+def test_a_long_ledger_is_summed_bit_by_bit(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No statement sums more batches than it may, and what comes out is the same; a batch that is open waits."""
+    for number in range(5):
+        load_values(database, CHARTS, [to_bytes(a_chart_message()), b"{broken"], first_offset=2 * number)
+    _plan(database, 10, 12)
+    whole = _sum_anew(database)
+    monkeypatch.setattr("spark_jobs.metrics_sums._AT_ONCE", 2)
+    assert _sum_anew(database) == whole
+    assert (whole.batches["charts", "load", "committed"], whole.messages["charts", "load", "quarantined"]) == (5, 5)
+    ((kept, newest),) = query(
+        database,
+        "select until_batch, (select max(batch_id) from pipeline.batch where state = 'committed') "
+        "from pipeline.batch_sums",
+    )
+    assert kept == newest
+
+
+def test_who_may_only_read_is_told_the_sums(database: str) -> None:
+    """A user for monitoring needs no right to keep them."""
+    load_values(database, CHARTS, [b"{broken"])
+    reader = SumsReader()
+    with closing(psycopg2.connect(as_janitor(database))) as connection:
+        reader.settle(connection)
+    assert query(database, "select count(*) from pipeline.batch_sums") == [(0,)]
+    assert _read_sums(database, reader) == _sum_anew(database)
 
 
 def test_a_restored_ledger_is_read_anew(database: str) -> None:
