@@ -15,6 +15,7 @@ from spark_jobs.cli_job import run_each
 from spark_jobs.failures import LoadInterrupted
 from spark_jobs.follow import Follower, LoadBroken, Pace
 from spark_jobs.follow_status import Failing, FollowStatus
+from spark_jobs.lake import LakeBroken
 from spark_jobs.lease import take_lease
 from spark_jobs.load import load_topic
 from spark_jobs.offsets import TopicRecreated
@@ -255,7 +256,7 @@ def test_a_fault_of_silver_is_no_bug_and_hides_no_batch(loading: Loading) -> Non
     def then(_pause: int) -> bool:
         failing = following.status.failing().get(loading.topic)
         if failing is not None and failing.times >= 2 and broken.exists():
-            assert (failing.cause, failing.parked) == ("LoadInterrupted", False)
+            assert (failing.cause, failing.parked) == ("LakeBroken", True)
             broken.unlink()
         return not broken.exists() and failing is None
 
@@ -268,7 +269,7 @@ def test_a_fault_of_silver_is_no_bug_and_hides_no_batch(loading: Loading) -> Non
     loading.publish(a_bare_chart_message("c" * 11))
     job = replace(loading.job, silver=True, attempts=1)
     (report,), failure = run_each(job, [loading.contract], load_topic)
-    assert isinstance(failure, LoadInterrupted)
+    assert isinstance(failure, LakeBroken)
     assert (report.messages.read, report.note) == (1, str(failure))
 
 

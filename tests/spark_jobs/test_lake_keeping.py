@@ -121,9 +121,10 @@ def test_a_topic_that_is_lost_while_spark_starts_is_left_alone(
 
 
 def damage(loading: Loading) -> None:
-    """Let the table's log go on with a version that isn't one, of which Spark says no more than that it failed."""
+    """Let the table's log go on as a Delta of years to come may write it: no file is broken, and Spark fails."""
     log = Path(bronze_path(str(loading.job.lake), loading.topic)) / "_delta_log"
-    (log / f"{len(list(log.glob('*.json'))):020}.json").write_text("{broken", encoding="utf-8")
+    protocol = '{"protocol":{"minReaderVersion":99,"minWriterVersion":99}}'
+    (log / f"{len(list(log.glob('*.json'))):020}.json").write_text(protocol, encoding="utf-8")
 
 
 def test_a_topic_at_which_spark_fails_does_not_stop_the_others(loading: Loading, make_topic: MakeTopic) -> None:
