@@ -17,7 +17,7 @@ from spark_jobs.bronze import has_bronze
 from spark_jobs.failures import database_failures
 from spark_jobs.lease import take_lease
 from spark_jobs.purge_lake import PurgedLake, count_old_messages, purge_lake
-from spark_jobs.purge_letters import purge_letters
+from spark_jobs.purge_letters import find_old_letters, purge_letters
 from spark_jobs.purge_tables import Doomed, lock_tables, purge_tables, to_json
 from spark_jobs.retry import BatchUnfinished
 from spark_jobs.spark_failures import spark_failures
@@ -143,9 +143,11 @@ def _purge_postgres(connection: Connection, contract: Contract, doomed: Doomed, 
         with connection, connection.cursor() as cursor:
             _check_idle(cursor, topic)
             contracts = load_contracts().values()
+            # Before the tables are locked: loads of other topics into them would wait for the reading.
+            old = find_old_letters(connection, topic, doomed)
             lock_tables(cursor, contract, contracts)
             tables = purge_tables(cursor, contract, contracts, doomed)
-            letters = purge_letters(connection, topic, doomed)
+            letters = purge_letters(cursor, old)
             if keep:
                 _record(cursor, topic, doomed, tables, letters)
             else:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _AT_ONCE = 20  # a letter may have 8 MiB
 
-_Place = tuple[str, int, int]
+Place = tuple[str, int, int]
+"""A topic's id, a partition and an offset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +49,12 @@ class PurgedStretch:
         return asdict(self)
 
 
-def purge_letters(connection: Connection, topic: str, doomed: Doomed) -> list[PurgedStretch]:
-    """Delete a topic's letters that are old enough; how many, by topic id and partition. The caller commits."""
-    places = list(_find_old(connection, topic, doomed))
-    with connection.cursor() as cursor:
-        return _delete(cursor, places)
+def find_old_letters(connection: Connection, topic: str, doomed: Doomed) -> list[Place]:
+    """The places of a topic's letters that are old enough. All its letters are read, which may take its time."""
+    return list(_find_old(connection, topic, doomed))
 
 
-def _find_old(connection: Connection, topic: str, doomed: Doomed) -> Iterator[_Place]:
+def _find_old(connection: Connection, topic: str, doomed: Doomed) -> Iterator[Place]:
     with connection.cursor("old_letters") as cursor:
         cursor.itersize = _AT_ONCE
         cursor.execute(
@@ -87,7 +86,8 @@ def read_origin(value: bytes | None) -> tuple[str | None, datetime | None]:
     return source if isinstance(source, str) else None, captured_at
 
 
-def _delete(cursor: Cursor, places: list[_Place]) -> list[PurgedStretch]:
+def purge_letters(cursor: Cursor, places: list[Place]) -> list[PurgedStretch]:
+    """Delete the letters of these places; how many, by topic id and partition. The caller commits."""
     if not places:
         return []
     cursor.execute(

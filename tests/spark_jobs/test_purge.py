@@ -36,6 +36,12 @@ if TYPE_CHECKING:
 OLD, NEW = "2026-10-01T00:00:00Z", "2026-11-20T00:00:00Z"
 BEFORE = datetime(2026, 11, 1, tzinfo=UTC)
 DOOMED = Doomed(BEFORE)
+_LOCKS = """
+    select count(*)::int from pg_locks
+    where relation = %s::regclass and granted = %s and database = (
+        select oid from pg_database where datname = current_database()
+    )
+"""
 SPEECH = replace(load_contract("youtube_transcription"), topic="speech")
 
 
@@ -230,6 +236,19 @@ def test_a_dry_run_counts_and_changes_nothing(database: str) -> None:
         database, "select (select count(*) from pipeline.purge), (select count(*) from pipeline.dead_letter)"
     ) == [(0, 1)]
     assert purge(database) == rehearsed
+
+
+def test_quarantine_is_read_before_tables_are_locked(database: str) -> None:
+    """Messages of megabytes are many to read, and other topics' loads into the same tables go on meanwhile."""
+    load_values(database, CHARTS, [an_entry("a", OLD), b"{broken"])
+    with ThreadPoolExecutor(1) as pool:
+        with closing(psycopg2.connect(database)) as reader, reader, reader.cursor() as cursor:
+            cursor.execute("lock table pipeline.dead_letter in access exclusive mode")
+            purging = pool.submit(purge, database)
+            while query(database, _LOCKS, ["pipeline.dead_letter", False]) == [(0,)]:
+                assert not purging.done()
+            assert query(database, _LOCKS, ["processed.video", True]) == [(0,)]
+        assert purging.result(60).tables["processed.video"] == PurgedTable(1)
 
 
 def test_a_topic_that_is_at_work_is_left_alone(database: str) -> None:
