@@ -16,7 +16,7 @@ from spark_jobs.reconcile_lake import broken_lake, compare_lake, find_kept, read
 from spark_jobs.reconcile_ledger import PurgedRows, find_topics, read_ledger, read_purged_rows
 from spark_jobs.reconcile_offsets import compare_messages, compare_offsets
 from spark_jobs.reconcile_quarantine import compare_letters, read_letters
-from spark_jobs.reconcile_tables import compare_table, read_found, read_written
+from spark_jobs.reconcile_tables import compare_table, find_written_tables, read_found, read_written
 from spark_jobs.reconciliation import Reconciliation
 from trendscript.contracts import load_contract, load_contracts
 from trendscript.postgres import connect
@@ -27,9 +27,8 @@ if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor  # noqa: N812  (psycopg2 spells its classes small)
     from pyspark.sql import SparkSession
 
-    from spark_jobs.reconcile_lake import Held
+    from spark_jobs.reconcile_lake import Held, Kept
     from spark_jobs.reconcile_ledger import Place, TopicLedger
-    from spark_jobs.reconcile_tables import RangeKey, Written
     from spark_jobs.reconciliation import Comparison
 
     Listener = Callable[[str, str], None]
@@ -51,20 +50,28 @@ def reconcile(
     with database_failures("reconcile"), closing(connect(dsn, application_name="trendscript reconcile")) as connection:
         connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
         with connection, connection.cursor() as cursor:
-            ledgers = _read_ledgers(cursor, topics)
-            comparisons = [found for ledger in ledgers for found in _compare_topic(cursor, ledger, on_step)]
-            comparisons += _compare_tables(cursor, ledgers, on_step)
+            wanted = _find_wanted(cursor, topics)
+            comparisons: list[Comparison] = []
+            kept: dict[str, dict[Place, Kept]] = {}
+            notes: list[str] = []
+            for topic in wanted:
+                ledger = read_ledger(cursor, topic)  # let go of before the next one's is read
+                comparisons += _compare_topic(cursor, ledger, on_step)
+                kept[topic] = find_kept(ledger)
+                notes += _notes(ledger, lake)
+            comparisons += _compare_tables(cursor, wanted, on_step)
     if lake is not None and open_spark is not None:
-        comparisons += _compare_lakes(ledgers, lake, open_spark, on_step)
-    return Reconciliation(tuple(comparisons), tuple(note for ledger in ledgers for note in _notes(ledger, lake)))
+        comparisons += _compare_lakes(kept, lake, open_spark, on_step)
+    return Reconciliation(tuple(comparisons), tuple(notes))
 
 
-def _read_ledgers(cursor: Cursor, topics: Sequence[str]) -> list[TopicLedger]:
+def _find_wanted(cursor: Cursor, topics: Sequence[str]) -> list[str]:
+    """These topics, each once, or all that were ever loaded. Raises ContractNotFound for an unknown one."""
     known = find_topics(cursor)
     for topic in topics:
         if topic not in known:
             load_contract(topic)  # one that has none is a misspelling
-    return [read_ledger(cursor, topic) for topic in dict.fromkeys(topics or known)]
+    return list(dict.fromkeys(topics or known))
 
 
 def _compare_topic(cursor: Cursor, ledger: TopicLedger, on_step: Listener) -> Iterator[Comparison]:
@@ -75,38 +82,38 @@ def _compare_topic(cursor: Cursor, ledger: TopicLedger, on_step: Listener) -> It
     yield from compare_letters(ledger, read_letters(cursor, ledger.topic))
 
 
-def _compare_tables(cursor: Cursor, ledgers: Sequence[TopicLedger], on_step: Listener) -> Iterator[Comparison]:
-    written, purged = read_written(cursor), read_purged_rows(cursor)
-    for table in _find_tables(ledgers, written):
+def _compare_tables(cursor: Cursor, topics: Sequence[str], on_step: Listener) -> Iterator[Comparison]:
+    purged = read_purged_rows(cursor)
+    for table in _find_tables(cursor, topics):
         on_step("", f"rows of {table}")
-        yield compare_table(table, written.get(table, {}), purged.get(table, PurgedRows()), read_found(cursor, table))
+        written, found = read_written(cursor, table), read_found(cursor, table)
+        yield compare_table(table, written, purged.get(table, PurgedRows()), found)
 
 
-def _find_tables(ledgers: Sequence[TopicLedger], written: Mapping[str, Mapping[RangeKey, Written]]) -> list[str]:
+def _find_tables(cursor: Cursor, topics: Sequence[str]) -> list[str]:
     """Tables that the topics feed, by their contracts of today and by what their batches wrote."""
-    topics, contracts = {ledger.topic for ledger in ledgers}, load_contracts()
-    batches = {found.batch_id for ledger in ledgers for found in ledger.ranges}
-    fed = {table for table, ranges in written.items() if any(batch_id in batches for batch_id, _ in ranges)}
-    return sorted(
-        fed.union(table.physical_name for topic in topics & set(contracts) for table in contracts[topic].tables)
-    )
+    contracts = load_contracts()
+    of_contracts = {table.physical_name for topic in topics if topic in contracts for table in contracts[topic].tables}
+    return sorted(of_contracts.union(find_written_tables(cursor, topics)))
 
 
 def _compare_lakes(
-    ledgers: Sequence[TopicLedger], lake: str, open_spark: Callable[[], SparkSession], on_step: Listener
+    kept_by_topic: Mapping[str, Mapping[Place, Kept]],
+    lake: str,
+    open_spark: Callable[[], SparkSession],
+    on_step: Listener,
 ) -> Iterator[Comparison]:
-    for ledger in ledgers:
-        kept = find_kept(ledger)
+    for topic, kept in kept_by_topic.items():
         if not kept:
             continue
         spark = open_spark()
-        on_step(ledger.topic, "lake")
+        on_step(topic, "lake")
         try:
-            held = _read_twice(partial(read_held, spark, lake, ledger.topic, kept))
+            held = _read_twice(partial(read_held, spark, lake, topic, kept))
         except LakeBroken as broken:
-            yield broken_lake(ledger.topic, kept, str(broken))
+            yield broken_lake(topic, kept, str(broken))
         else:
-            yield from compare_lake(ledger.topic, kept, held)
+            yield from compare_lake(topic, kept, held)
 
 
 def _read_twice(read: Callable[[], dict[Place, Held]]) -> dict[Place, Held]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2 spells its classes small)
     from psycopg2.extensions import cursor as Cursor  # noqa: N812  (psycopg2 spells its classes small)
 
     from spark_jobs.batch import BatchKind
     from spark_jobs.spans import Span
+
+_AT_ONCE = 10_000
 
 Place = tuple[str, int]
 """A topic's id and a partition."""
@@ -20,7 +24,7 @@ Place = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class CommittedRange:
-    """A range whose transaction is committed, and what it counted; `tables` by physical name."""
+    """A range whose transaction is committed, and what it counted of messages."""
 
     batch_id: int
     kind: BatchKind
@@ -33,7 +37,6 @@ class CommittedRange:
     quarantined: int
     skipped: int
     in_lake: bool
-    tables: dict[str, dict[str, int]]
 
     @property
     def place(self) -> Place:
@@ -120,7 +123,7 @@ def read_ledger(cursor: Cursor, topic: str) -> TopicLedger:
     purged = _read_purges(cursor, topic)
     return TopicLedger(
         topic=topic,
-        ranges=tuple(_read_ranges(cursor, topic)),
+        ranges=tuple(_read_ranges(cursor.connection, topic)),
         gaps=tuple(_read_gaps(cursor, topic)),
         positions=_read_positions(cursor, topic),
         purged_letters=tuple(found for letters, _ in purged for found in letters),
@@ -130,18 +133,21 @@ def read_ledger(cursor: Cursor, topic: str) -> TopicLedger:
     )
 
 
-def _read_ranges(cursor: Cursor, topic: str) -> list[CommittedRange]:
-    cursor.execute(
-        """
-        select b.batch_id, b.kind, b.topic_id, r.partition, r.from_offset, r.until_offset, coalesce(r.read, 0),
-            coalesce(r.accepted, 0), coalesce(r.quarantined, 0), coalesce(r.skipped, 0), b.in_lake,
-            coalesce(r.tables, '{}')
-        from pipeline.batch_range as r join pipeline.batch as b using (batch_id)
-        where b.topic = %s and r.committed_at is not null order by b.batch_id, r.partition
-        """,
-        [topic],
-    )
-    return [CommittedRange(*found) for found in cursor.fetchall()]
+def _read_ranges(connection: Connection, topic: str) -> Iterator[CommittedRange]:
+    """Ranges as they come: a ledger of years has millions, which are held once and not twice."""
+    with connection.cursor("committed_ranges") as cursor:
+        cursor.itersize = _AT_ONCE
+        cursor.execute(
+            """
+            select b.batch_id, b.kind, b.topic_id, r.partition, r.from_offset, r.until_offset, coalesce(r.read, 0),
+                coalesce(r.accepted, 0), coalesce(r.quarantined, 0), coalesce(r.skipped, 0), b.in_lake
+            from pipeline.batch_range as r join pipeline.batch as b using (batch_id)
+            where b.topic = %s and r.committed_at is not null order by b.batch_id, r.partition
+            """,
+            [topic],
+        )
+        for batch_id, kind, topic_id, *counts in cursor:
+            yield CommittedRange(batch_id, kind, sys.intern(topic_id), *counts)
 
 
 def _read_gaps(cursor: Cursor, topic: str) -> list[AcceptedGap]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spark_jobs.reconcile_ledger import by_place
 from spark_jobs.reconciliation import Comparison
 from spark_jobs.spans import count_offsets, find_overlaps, merge_spans, subtract_spans, to_words
 
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
 
 def compare_offsets(ledger: TopicLedger) -> list[Comparison]:
     """By partition: the offsets up to the position, and how many of them were loaded or given up."""
-    return [_compare_place(ledger, place) for place in ledger.places]
+    loads = by_place(ledger.loads)
+    return [_compare_place(ledger, place, loads.get(place, [])) for place in ledger.places]
 
 
-def _compare_place(ledger: TopicLedger, place: Place) -> Comparison:
-    loads = [found for found in ledger.loads if found.place == place]
+def _compare_place(ledger: TopicLedger, place: Place, loads: Sequence[CommittedRange]) -> Comparison:
     gaps = [gap for gap in ledger.gaps if (gap.topic_id, gap.partition) == place]
     given_up = [_gap_span(gap.from_offset, gap.until_offset) for gap in gaps if not gap.backward]
     backward = [_gap_span(gap.from_offset, gap.until_offset) for gap in gaps if gap.backward]
@@ -77,9 +78,9 @@ def _uncounted(loads: Sequence[CommittedRange]) -> Iterator[str]:
 
 def compare_messages(ledger: TopicLedger) -> list[Comparison]:
     """By partition: messages that loads read, and how many of them were accepted or quarantined."""
-    comparisons = []
+    comparisons, by_partition = [], by_place(ledger.loads)
     for topic_id, partition in ledger.places:
-        loads = [found for found in ledger.loads if found.place == (topic_id, partition)]
+        loads = by_partition.get((topic_id, partition), [])
         read = sum(found.read for found in loads)
         counted = sum(found.accepted + found.quarantined for found in loads)
         fault = f"{ledger.topic}, partition {partition}: {read:,} messages were read and {counted:,} have an outcome."

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from spark_jobs.reconcile_ledger import by_place
 from spark_jobs.reconciliation import Comparison
 from spark_jobs.spans import to_words
 
@@ -84,11 +85,16 @@ def compare_letters(ledger: TopicLedger, letters: Sequence[Letter]) -> list[Comp
     for letter, fault in _find_strays(ledger, letters):
         strays[letter.topic_id.partition(ASIDE)[0], letter.partition].append(fault)
     places = sorted({*ledger.places, *strays})
-    return [_compare_place(ledger, place, unclosed[place], strays[place]) for place in places]
+    ranges = by_place(ledger.ranges)
+    return [
+        _compare_place(ledger, place, _expect(ledger, place, ranges.get(place, [])), unclosed[place], strays[place])
+        for place in places
+    ]
 
 
-def _compare_place(ledger: TopicLedger, place: Place, offsets: Sequence[int], strays: Sequence[str]) -> Comparison:
-    stretches = _expect(ledger, place)
+def _compare_place(
+    ledger: TopicLedger, place: Place, stretches: Sequence[_Stretch], offsets: Sequence[int], strays: Sequence[str]
+) -> Comparison:
     counted = [bisect_left(offsets, found.end) - bisect_left(offsets, found.begin) for found in stretches]
     least, most = sum(found.least for found in stretches), sum(found.most for found in stretches)
     faults = [
@@ -115,10 +121,10 @@ def _expected(found: _Stretch) -> str:
     return f"{found.least:,}" if found.least == found.most else f"{found.least:,} to {found.most:,}"
 
 
-def _expect(ledger: TopicLedger, place: Place) -> list[_Stretch]:
+def _expect(ledger: TopicLedger, place: Place, ranges: Sequence[CommittedRange]) -> list[_Stretch]:
     """How many unclosed letters each stretch of a partition has, in order, by what happened one after another."""
     stretches: list[_Stretch] = []
-    for happened in _history(ledger, place):
+    for happened in _history(ledger, place, ranges):
         happened.apply(stretches)
     return stretches
 
@@ -180,10 +186,10 @@ def _without(found: _Stretch, begin: int, end: int) -> Iterator[_Stretch]:
         yield found.cut(end, found.end)
 
 
-def _history(ledger: TopicLedger, place: Place) -> list[_Read | _Taken | _SetBack]:
-    """What happened to a partition's letters, in order."""
+def _history(ledger: TopicLedger, place: Place, ranges: Sequence[CommittedRange]) -> list[_Read | _Taken | _SetBack]:
+    """What happened to a partition's letters, of which these are the ranges, in order."""
     dated = [
-        *(((found.batch_id, 0), _of_range(found)) for found in ledger.ranges if found.place == place),
+        *(((found.batch_id, 0), _of_range(found)) for found in ranges),
         *(
             ((gap.after_batch, 1), _SetBack(gap.from_offset))
             for gap in ledger.gaps

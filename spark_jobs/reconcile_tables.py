@@ -8,7 +8,6 @@ What is in the rows isn't compared: `replay --dry-run` tells which would come ou
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ from psycopg2 import sql
 from spark_jobs.reconciliation import Comparison
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from psycopg2.extensions import cursor as Cursor  # noqa: N812  (psycopg2 spells its classes small)
 
@@ -47,22 +46,36 @@ class Found:
     offsets: Span
 
 
-def read_written(cursor: Cursor) -> dict[str, dict[RangeKey, Written]]:
-    """By table and range, what all topics' ranges wrote."""
+def find_written_tables(cursor: Cursor, topics: Sequence[str]) -> set[str]:
+    """Tables that ranges of these topics wrote to, or might have."""
     cursor.execute(
         """
-        select t.key, r.batch_id, r.partition, r.from_offset, r.until_offset,
-            coalesce((t.value ->> 'inserted')::bigint, 0), coalesce((t.value ->> 'updated')::bigint, 0),
-            coalesce((t.value ->> 'stubs')::bigint, 0), coalesce((t.value ->> 'deleted')::bigint, 0)
-        from pipeline.batch_range as r cross join jsonb_each(r.tables) as t where r.committed_at is not null
-        """
+        select distinct t.name
+        from pipeline.batch as b join pipeline.batch_range as r using (batch_id)
+        cross join jsonb_object_keys(r.tables) as t (name)
+        where b.topic = any(%s) and r.committed_at is not null
+        """,
+        [list(topics)],
     )
-    written: dict[str, dict[RangeKey, Written]] = defaultdict(dict)
-    for table, batch_id, partition, begin, end, inserted, updated, stubs, deleted in cursor.fetchall():
-        written[table][batch_id, partition] = Written(
-            (begin, end), inserted + updated + stubs, stubs, inserted + stubs - deleted
-        )
-    return written
+    return {name for (name,) in cursor.fetchall()}
+
+
+def read_written(cursor: Cursor, table: str) -> dict[RangeKey, Written]:
+    """By range, what all topics' ranges wrote to a table; one table at a time, since a long ledger has many ranges."""
+    cursor.execute(
+        """
+        select r.batch_id, r.partition, r.from_offset, r.until_offset,
+            coalesce((t.counts ->> 'inserted')::bigint, 0), coalesce((t.counts ->> 'updated')::bigint, 0),
+            coalesce((t.counts ->> 'stubs')::bigint, 0), coalesce((t.counts ->> 'deleted')::bigint, 0)
+        from pipeline.batch_range as r cross join lateral (select r.tables -> %s as counts) as t
+        where r.committed_at is not null and t.counts is not null
+        """,
+        [table],
+    )
+    return {
+        (batch_id, partition): Written((begin, end), inserted + updated + stubs, stubs, inserted + stubs - deleted)
+        for batch_id, partition, begin, end, inserted, updated, stubs, deleted in cursor.fetchall()
+    }
 
 
 def read_found(cursor: Cursor, table: str) -> dict[RangeKey, Found] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from spark_jobs.batch import OffsetRange
 from spark_jobs.discard import discard_letters
 from spark_jobs.reconcile import reconcile
 from spark_jobs.reconcile_display import to_rows
+from spark_jobs.reconcile_ledger import read_ledger
 from spark_jobs.retry import retry_letters
 from spark_jobs.topic_state import TopicIdentity
 from tests.builders import a_bare_chart_message, a_chart_message, query, to_bytes
@@ -274,3 +276,26 @@ def test_the_table_has_a_row_a_partition_only_where_it_differs(database: str) ->
         ("  partition 1", "dead letters", "2", "0", "differs"),
         ("processed.chart_entry", "rows", "2", "2", ""),
     ]
+
+
+def test_a_long_ledger_is_held_by_little(database: str) -> None:
+    """A range costs no more than its own numbers, whatever tables it wrote to: there may be millions."""
+    load_values(database, CHARTS, [to_bytes(a_chart_message())])
+    query(
+        database,
+        """
+        insert into pipeline.batch_range
+            (batch_id, partition, from_offset, until_offset, committed_at, read, accepted, quarantined, skipped, tables)
+        select batch_id, n, 0, 1, committed_at, read, accepted, quarantined, skipped, tables
+        from pipeline.batch_range cross join generate_series(1, 20000) as n
+        """,
+    )
+    with closing(psycopg2.connect(database)) as connection, connection, connection.cursor() as cursor:
+        tracemalloc.start()
+        try:
+            found = read_ledger(cursor, "charts")
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert len(found.ranges) == 20001
+    assert most / len(found.ranges) < 1000

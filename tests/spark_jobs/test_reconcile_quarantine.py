@@ -83,7 +83,6 @@ class Quarantine:
                 read - accepted,
                 skipped,
                 in_lake=False,
-                tables={},
             )
         )
 
