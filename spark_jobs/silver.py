@@ -29,6 +29,8 @@ _SPARK_TYPES = {
     "array": "array<string>",
     "object": "string",
 }
+_COUNTED = "batch_id,source_partition,source_offset"
+"""Columns whose least and greatest values Delta's log keeps. It keeps them for longer than a purge may: no text."""
 _RAW_COLUMNS = ("partition", "offset", "timestamp", "key", "value", "headers")
 
 
@@ -108,6 +110,7 @@ def _append_rows(rows: DataFrame, batch: Row, transaction: str, path: str) -> No
         .mode("append")
         .option("txnAppId", transaction)
         .option("txnVersion", str(batch["batch_id"]))
+        .option("delta.dataSkippingStatsColumns", _COUNTED)
         .save(path)
     )
 

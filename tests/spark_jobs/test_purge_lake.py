@@ -70,6 +70,13 @@ def agrees(loading: Loading) -> bool:
     return True
 
 
+def _is_in_a_log(loading: Loading, words: bytes) -> bool:
+    """Whether the log of any table of the lake holds the words, as it does where it keeps a column's greatest value."""
+    logs = list(Path(str(loading.job.lake)).glob("**/_delta_log/*.json"))
+    assert any("silver" in log.parts for log in logs)
+    return any(words in log.read_bytes() for log in logs)
+
+
 def _is_on_disk(loading: Loading, words: bytes, spark: SparkSession) -> bool:
     """Whether any file that a reader of Parquet can open holds the words, live or not."""
     values = [
@@ -95,6 +102,7 @@ def test_old_messages_leave_nothing_but_their_place(loading: Loading, spark: Spa
     assert contents(loading) == [(0, False), (1, False), (2, True), (3, True)]
     assert silver_titles(loading) == ["Young"]
     assert not _is_on_disk(loading, TITLE.encode(), spark)
+    assert not _is_in_a_log(loading, TITLE.encode())
     assert agrees(loading)
     again = purge(loading).lake
     assert again is not None
