@@ -65,6 +65,10 @@ class LookRefused(PassingFault):
     """Raised when a look at a video fails for what should pass."""
 
 
+class FetchRefused(PassingFault):
+    """Raised when the audio of a video that could be looked at is refused for what should pass."""
+
+
 class MachineFault(PassingFault):
     """Raised when this machine fails at its work on one audio: its memory, its GPU, its disk."""
 

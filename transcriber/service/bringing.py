@@ -13,7 +13,7 @@ import structlog
 
 from transcriber.audio.decode import sha256_of
 from transcriber.audio.disk import disk_faults
-from transcriber.faults import LookRefused, PassingFault, VideoFault
+from transcriber.faults import FetchRefused, LookRefused, MachineFault, PassingFault, VideoFault
 from transcriber.outgoing import to_fitting_captions, to_fitting_look
 from transcriber.records import AudioFile, captions_id, transcription_id
 from transcriber.service.brought import Answer, Brought, to_attempt
@@ -97,8 +97,10 @@ class Bringing:
             # A source may have had to take another format than the one it showed: then nobody knows the number.
             shown = found.seen.format
             audio = AudioFile(sha256_of(file), size, shown.itag if size == shown.bytes else None)
-        except BaseException:
+        except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(error, PassingFault) and not isinstance(error, MachineFault):
+                raise FetchRefused(str(error), retry_after=error.retry_after) from error
             raise
         found = replace(found, audio=audio, file=file, folder=folder)
         name = transcription_id(request.video_id, audio.sha256, recipe)

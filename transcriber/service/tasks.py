@@ -5,16 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from transcriber.service.brought import Answer, Brought
+from transcriber.service.task import Task
 from trendscript.contracts.rows import Rejected
 from trendscript.transcription_requests import parse_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from transcriber.service.consumer import Delivery
     from trendscript.transcription_requests import TranscriptionRequest
@@ -22,52 +22,6 @@ if TYPE_CHECKING:
 _AT_HAND = 2
 """Requests whose audio is on the disk: the one that is listened to, and the next."""
 _TICK_SECONDS = 0.1
-
-
-FAULTS_IN_DOUBT = 4
-"""After so many faults that should pass, it is asked whether it is the video's: other videos are tried."""
-
-
-@dataclass(eq=False, slots=True)
-class Task:
-    """A delivery being worked on. `dropped` is set where its partition went elsewhere.
-
-    `faults` are those that tell of this video or this machine, since the work last got anywhere; `others_served` says
-    that another video was transcribed in the meantime.
-    """
-
-    delivery: Delivery
-    request: TranscriptionRequest | Rejected
-    digest: str
-    dropped: threading.Event = field(default_factory=threading.Event)
-    bringing: bool = False
-    brought: Brought | Answer | Exception | None = None
-    begun: bool = False
-    faults: int = 0
-    others_served: bool = False
-
-    @property
-    def is_in_doubt(self) -> bool:
-        """Whether this one alone may be at fault."""
-        return self.faults >= FAULTS_IN_DOUBT
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether nothing is left to do but to publish its answer."""
-        return isinstance(self.brought, Answer) or (
-            isinstance(self.brought, Brought) and self.brought.answer is not None
-        )
-
-    @property
-    def place(self) -> tuple[int, int]:
-        """Its partition and offset."""
-        return self.delivery.partition, self.delivery.offset
-
-    def discard(self) -> None:
-        """Delete what was brought for it."""
-        if isinstance(self.brought, Brought):
-            self.brought.discard()
-        self.brought = None
 
 
 class Tasks:
@@ -141,26 +95,37 @@ class Tasks:
                 self._turn.wait(_TICK_SECONDS * 10)
         return None
 
-    def _at_hand(self) -> Iterator[Task]:
-        """The first tasks; beside one that is in doubt, the first of those that may clear it up."""
-        if self._tasks and self._tasks[0].is_in_doubt:
-            return islice((task for task in self._tasks if not task.is_settled), _AT_HAND)
-        return islice(self._tasks, _AT_HAND)
+    def _at_hand(self) -> list[Task]:
+        """The first tasks; beside one that is in doubt, the first of those that may clear it up.
+
+        Audio that was fetched before the doubt tells nothing of fetching: until some was fetched since, one more is.
+        """
+        if not self._tasks or not self._tasks[0].is_in_doubt:
+            return list(islice(self._tasks, _AT_HAND))
+        first, *others = (task for task in self._tasks if not task.is_settled)
+        fresh = [] if first.others_fetched else [task for task in others if task.brought is None]
+        return [first, *others[: _AT_HAND - 1], *fresh[:1]]
 
     def _may_be_brought(self, task: Task) -> bool:
         """Whether it is time to.
 
         What may have ended a process before is brought beside no other work, which would be taken for what ended it.
         """
-        if task.bringing or task.dropped.is_set() or self._resting:
+        first = self._tasks[0]
+        if task.bringing or task.dropped.is_set():
             return False
-        return task is self._tasks[0] or not self._was_begun(task.digest)
+        if task is first:
+            return not self._resting
+        return (first.is_in_doubt or not self._resting) and not self._was_begun(task.digest)
 
     def put_brought(self, task: Task, brought: Brought | Answer | Exception) -> None:
         """What was brought for a task; it is deleted where nobody works on that any more."""
         with self._turn:
             if task in self._tasks and not task.dropped.is_set():
                 task.brought = brought
+                first = self._tasks[0]
+                if first.is_in_doubt and task.may_clear_up(first):
+                    first.others_fetched = True
             elif isinstance(brought, Brought):
                 brought.discard()
             self._turn.notify_all()
@@ -178,10 +143,15 @@ class Tasks:
 
     def another(self, task: Task) -> Task | None:
         """The next task whose audio is here, and of another video."""
-        if isinstance(task.request, Rejected):
-            return None
         with self._turn:
-            return next((one for one in self._tasks if one is not task and _may_clear_up(one, task.request)), None)
+            return next((one for one in self._tasks if one.may_clear_up(task)), None)
+
+    def doubt_fetching(self, task: Task) -> None:
+        """See to it that the audio of another video is fetched; what was fetched before may have to go for it."""
+        with self._turn:
+            others = [one for one in self._tasks if not one.is_settled and one.is_apart_from(task)]
+            if others and not task.others_fetched and all(isinstance(one.brought, Brought) for one in others):
+                others[0].take_back()
 
     def put_by(self, task: Task, answer: Answer) -> None:
         """The task is answered before its turn has come: it waits for that, without its audio."""
@@ -192,8 +162,7 @@ class Tasks:
             if answer.outcome == "transcribed":
                 self._tasks[0].others_served = True
             if isinstance(self._tasks[0].brought, Exception):  # a fault of before tells nothing
-                self._tasks[0].discard()
-                self._tasks[0].bringing = False
+                self._tasks[0].take_back()
             self._turn.notify_all()
 
     def finish(self, task: Task) -> None:
@@ -212,8 +181,7 @@ class Tasks:
         """Have work on it go on from what is kept; `with_audio` takes the audio that is here, if any."""
         with self._turn:
             if not (with_audio and isinstance(task.brought, Brought)):
-                task.discard()
-                task.bringing = False
+                task.take_back()
             task.begun = False
             self._turn.notify_all()
 
@@ -227,11 +195,7 @@ class Tasks:
             time.sleep(min(_TICK_SECONDS, max(0.0, end - time.monotonic())))
         with self._turn:
             self._resting = False
+            for one in self._tasks:
+                if isinstance(one.brought, Exception):  # a fault of before tells nothing
+                    one.take_back()
             self._turn.notify_all()
-
-
-def _may_clear_up(task: Task, request: TranscriptionRequest) -> bool:
-    """Whether work on a task may tell that a request's own fault is what holds it up."""
-    if task.dropped.is_set() or task.is_settled or not isinstance(task.brought, Brought):
-        return False
-    return not isinstance(task.request, Rejected) and task.request.video_id != request.video_id

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from transcriber.service.attempts import Attempts
     from transcriber.service.brought import Answer
     from transcriber.service.status import Status
-    from transcriber.service.tasks import Task
+    from transcriber.service.task import Task
 
 _log = structlog.get_logger(__name__)
 

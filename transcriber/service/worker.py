@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import structlog
 
 from transcriber.audio.disk import disk_faults
-from transcriber.faults import LookRefused, MachineFault, Stopped, VideoFault
+from transcriber.faults import FetchRefused, MachineFault, Stopped, VideoFault
 from transcriber.service.attempts import MOST_STARTS
 from transcriber.service.brought import Answer, Brought
+from transcriber.service.doubts import FAULTS_OF_ONE, is_the_videos
 from transcriber.service.tasks import Tasks
 from transcriber.service.telling import TaskObserver, log_answer
 from trendscript.contracts.rows import Rejected
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from transcriber.service.patience import Patience
     from transcriber.service.record import Record
     from transcriber.service.status import Status
-    from transcriber.service.tasks import Task
+    from transcriber.service.task import Task
     from transcriber.service.work import Work
     from trendscript.transcription_requests import TranscriptionRequest
 
@@ -197,10 +198,12 @@ class Worker:
 
     def _note_fault(self, task: Task, fault: TrendscriptError) -> None:
         """Wait, unless it is this video's: one alone must not hold up all behind it for ever."""
-        task.faults += isinstance(fault, (LookRefused, MachineFault))
-        if self._is_the_videos(task, fault):
+        task.faults += isinstance(fault, FAULTS_OF_ONE)
+        if is_the_videos(task, fault, self.tasks, self._work):
             self._give_up(task, fault)
             return
+        if task.is_in_doubt and isinstance(fault, FetchRefused):
+            self.tasks.doubt_fetching(task)
         other = self.tasks.another(task) if task.is_in_doubt and isinstance(fault, MachineFault) else None
         if other is None:
             self._pause(task, fault)
@@ -208,20 +211,6 @@ class Worker:
         _log.warning("another_tried", cause=type(fault).__name__, reason=str(fault), faults=task.faults)
         self.tasks.begin_anew(task, with_audio=True)
         self._answer(other, early=True)
-
-    def _is_the_videos(self, task: Task, fault: TrendscriptError) -> bool:
-        """Whether it comes back time and again, while others can be had: looked at for a look, else transcribed.
-
-        YouTube's words for what is the matter with a video may be new; a model may stop at one audio, or one may be
-        too large for the disk. Another that was transcribed in between tells that the machine is well. Other faults
-        tell nothing: a bot wall may let looks through and refuse downloads, a server may be up now and then.
-        """
-        if not task.is_in_doubt:
-            return False
-        if isinstance(fault, LookRefused):
-            others = self.tasks.requests_beside(task)
-            return bool(others) and self._work.can_look(others[0])
-        return isinstance(fault, MachineFault) and task.others_served
 
     def _give_up(self, task: Task, fault: TrendscriptError) -> None:
         """Have the task answered with a failure."""

@@ -48,6 +48,7 @@ def test_a_wall_before_downloads_alone_marks_nothing(place: Place) -> None:
             raise PassingFault("403 for every format.")
 
     place.source.fault = fault
+    place.patience = replace(place.patience, longest_seconds=0.3)
     place.request(a_video(1), a_video(2))
     with following(place) as running:
         running.wait_for(lambda: sum(running.status.pauses().values()) >= 6)
@@ -55,6 +56,66 @@ def test_a_wall_before_downloads_alone_marks_nothing(place: Place) -> None:
         running.wait_for(lambda: running.status.tally.requests == 2)
     assert running.status.tally.failed == {}
     assert running.status.tally.transcribed == 2
+
+
+def test_a_wall_that_rises_after_another_was_fetched_marks_nothing(place: Place) -> None:
+    """What could be had before tells nothing of now; the other's audio is asked for anew."""
+    first, second = a_video(1), a_video(2)
+    served: list[str] = []
+    wall = [True]
+
+    def fault(what: str, video_id: str) -> None:
+        if what == "fetch" and wall[0]:
+            if video_id == first or served:
+                raise PassingFault("403 for every format.")
+            served.append(video_id)
+
+    place.source.fault = fault
+    place.patience = replace(place.patience, longest_seconds=0.3)
+    place.request(first, second, key=b"same")
+    with following(place) as running:
+        running.wait_for(lambda: sum(running.status.pauses().values()) >= 8)
+        assert [video for video, *_ in place.source.calls.of("fetch")].count(second) >= 2
+        wall[0] = False
+        running.wait_for(lambda: running.status.tally.requests == 2)
+    assert running.status.tally.transcribed == 2
+
+
+def test_a_video_whose_audio_alone_is_refused_holds_up_nobody(place: Place) -> None:
+    """Another's audio can be had in between, again and again if need be: the refusal is of this video."""
+    odd, good = a_video(1), a_video(2)
+
+    def fault(what: str, video_id: str) -> None:
+        if what == "fetch" and video_id == odd:
+            raise PassingFault("403 for every format.")
+
+    place.source.fault = fault
+    place.request(odd, good, key=b"same")
+    with following(place) as running:
+        running.wait_for(lambda: running.status.tally.requests == 2)
+    assert dict(running.status.tally.failed) == {"unexplained": 1}
+    assert running.status.tally.transcribed == 1
+    (failed,) = place.of(odd)
+    assert "403 for every format" in failed["item"]["detail"]
+    assert [value["item"]["status"] for value in place.of(good)] == ["transcribed"]
+    assert place.committed() == 2
+
+
+def test_videos_whose_audio_alone_is_refused_hold_up_nobody(place: Place) -> None:
+    """Several in a row, with others between and after them."""
+    videos = [a_video(number) for number in range(6)]
+    odd = {videos[0], videos[1], videos[3]}
+
+    def fault(what: str, video_id: str) -> None:
+        if what == "fetch" and video_id in odd:
+            raise PassingFault("403 for every format.")
+
+    place.source.fault = fault
+    place.request(*videos, key=b"same")
+    with following(place) as running:
+        running.wait_for(lambda: running.status.tally.requests == 6)
+    assert dict(running.status.tally.failed) == {"unexplained": 3}
+    assert running.status.tally.transcribed == 3
 
 
 def _fail_at(video: str, running: list[Running], make: Callable[[], ServiceFault]) -> Callable[[Piece], None]:
@@ -99,6 +160,7 @@ def test_a_machine_that_fails_at_every_video_marks_nothing(place: Place) -> None
             raise _no_memory()
 
     place.backend.fault = fault
+    place.patience = replace(place.patience, longest_seconds=0.3)
     place.request(a_video(1), a_video(2), key=b"same")
     with following(place) as running:
         running.wait_for(lambda: sum(running.status.pauses().values()) >= 7)
