@@ -126,7 +126,7 @@ ENTRY: _Columns = {
     "category_id": ("category_id", _same),
     "captured_at": ("captured_at", _microseconds),
     "video_id": ("item.id", _same),
-    "rank": ("rank", _same),
+    "rank": ("rank", _integer),
     "view_count": ("item.statistics.viewCount", _integer),
     "like_count": ("item.statistics.likeCount", _integer),
     "dislike_count": ("item.statistics.dislikeCount", _integer),
@@ -138,7 +138,7 @@ READING: _Columns = {
     "region_code": ("region_code", _same),
     "category_id": ("category_id", _same),
     "captured_at": ("captured_at", _microseconds),
-    "size": ("size", _same),
+    "size": ("size", _integer),
     "source": ("source", _same),
 }
 TABLES = {"processed.video": VIDEO, "processed.chart_entry": ENTRY, "processed.chart_reading": READING}

@@ -138,7 +138,10 @@ DAMAGES = {
     "a dead letter is gone": "delete from pipeline.dead_letter where reason = 'tombstone'",
     "a dead letter's bytes are others": "update pipeline.dead_letter set message_value = 'x' || message_value",
     "a position went on": "update pipeline.position set next_offset = next_offset + 1",
-    "a message is in no range": "update pipeline.batch_range set from_offset = from_offset + 1, skipped = skipped - 1",
+    "a message is in no range": (
+        "update pipeline.batch_range set from_offset = from_offset + 1, skipped = skipped - 1 "
+        "where until_offset > from_offset + 1"
+    ),
     "offsets are in two ranges": "update pipeline.batch_range set from_offset = from_offset - 1, skipped = skipped + 1",
 }
 
