@@ -54,12 +54,11 @@ def an_instant(number: int) -> str:
 class Teller:
     """Tells messages of few videos, charts and times, so that many meet at one key.
 
-    Some come twice, some disagree at the same time unless they are `agreeing`, some come late, some are broken.
+    Some come twice, some disagree at the same time, some come late, some are broken.
     """
 
-    def __init__(self, chance: random.Random, *, videos: int = 25, instants: int = 6, agreeing: bool = False) -> None:
+    def __init__(self, chance: random.Random, *, videos: int = 25, instants: int = 6) -> None:
         self._chance = chance
-        self._agreeing = agreeing
         self._videos = [f"{chance.choice('abcXYZ_-')}{number:010d}" for number in range(videos)]
         self._instants = instants
         self._told: list[Told] = []
@@ -90,7 +89,7 @@ class Teller:
             self._entry: 60,
             self._bare: 14,
             self._repeated: 8,
-            self._disagreeing: 0 if self._agreeing else 7,
+            self._disagreeing: 7,
             self._spoilt: 5,
             self._broken: 4,
             self._empty: 2,

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from tests.conftest import Stack
     from tests.faults.scene import Verdict
 
-_EXAMPLES, _STEPS = 8, 40
+_EXAMPLES, _EXAMPLES_IF_SHORT, _STEPS = 4, 2, 40
 _MOST_PARTITIONS = 4
 _ON_EXECUTORS: tuple[FaultPoint, ...] = (
     "in_copy",
@@ -297,12 +297,14 @@ def machine(
 
 
 @pytest.mark.case("1-6, 8")
-def test_any_order_of_events(machine: type[LedgerMachine], seed: int, verdict: Verdict) -> None:
+def test_any_order_of_events(
+    pytestconfig: pytest.Config, machine: type[LedgerMachine], seed: int, verdict: Verdict
+) -> None:
     """Whatever happens in whatever order, tables, quarantine and ledger agree at every moment, and in the end."""
     run_state_machine_as_test(
         hypothesis.seed(seed)(machine),
         settings=settings(
-            max_examples=_EXAMPLES,
+            max_examples=_EXAMPLES_IF_SHORT if pytestconfig.getoption("--short") else _EXAMPLES,
             stateful_step_count=_STEPS,
             deadline=None,
             database=None,

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.builders import read_versions
 from tests.real.daily_charts import Country, cut, fold
 from tests.real.dumps import count_rows, differences, digests
 from tests.real.made_up import disagree
 from tests.real.spool import Spool, read_records
+from tests.real.warehouse import TOPIC
+from trendscript.contracts import load_contract
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -129,6 +132,17 @@ def test_newest_title_of_every_video(warehouse: Warehouse, countries: dict[str, 
     found = warehouse.query("select video_id, captured_at, title from processed.video")
     assert {video: (at, title) for video, at, title in found} == newest
     figures.tell("videos", f"{len(newest):,} videos have the title of their last reading", videos=len(newest))
+
+
+def test_a_replay_writes_no_tuple(warehouse: Warehouse, countries: dict[str, Country], figures: Figures) -> None:
+    """All of Kafka's messages read and merged once more: no row is written, and none leaves its place."""
+    contract = load_contract("youtube_trending")
+    before = _activity(warehouse), read_versions(warehouse.dsn, contract)
+    (topic,) = warehouse.run("replay", TOPIC, "--from", "0", "--json")["topics"]
+    read = sum(batch["messages"]["read"] for batch in topic["batches"])
+    assert read == sum(country.entries for country in countries.values())
+    assert (_activity(warehouse), read_versions(warehouse.dsn, contract)) == before
+    figures.tell("replay", f"{read:,} messages replayed: 0 tuples written")
 
 
 @pytest.mark.usefixtures("spool")  # to be filled while the topic holds each message once
