@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,7 +30,8 @@ class OwnStack:
 
 @contextmanager
 def own_stack() -> Iterator[OwnStack]:
-    """Start Kafka and Postgres under a temporary folder, and remove all of it at the end."""
+    """Start Kafka and Postgres under a temporary folder, and remove all of it at the end, also after SIGTERM."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with tempfile.TemporaryDirectory(prefix="trendscript-bench-") as folder:
         home = Path(folder)
         home.chmod(0o711)  # as root, Postgres runs under another account and has to get in
