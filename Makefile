@@ -38,7 +38,7 @@ test-real: setup ## Load real data and hold the tables against plain-Python coun
 	@.venv/bin/python -m pytest tests/real $(ARGS)
 
 test-faults: setup ## Kill and cut off loads, hold what is left against what went in; SEEDS=200 takes hours, ARGS=--short minutes
-	@.venv/bin/python -m pytest tests/faults --seeds $(SEEDS) --results build/faults.jsonl --resume $(ARGS)
+	@.venv/bin/python -m pytest tests/faults -n $(WORKERS) --dist loadfile --no-loadscope-reorder --seeds $(SEEDS) --results build/faults.jsonl --resume $(ARGS)
 
 lint: $(INSTALLED) ## Check style, types, layers and SQL
 	@.venv/bin/ruff check .

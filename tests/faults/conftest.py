@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from contextlib import closing
@@ -190,6 +191,8 @@ def spark(stack: Stack, faults: Faults) -> Iterator[SparkSession]:
 @pytest.fixture(scope="session")
 def producer(stack: Stack) -> Iterator[KafkaProducer]:
     """A producer that leaves the partition to the test."""
+    # It goes on asking for topics that are long deleted, and says so each time.
+    logging.getLogger("kafka.cluster").setLevel(logging.CRITICAL)
     with closing(KafkaProducer(bootstrap_servers=stack.bootstrap_servers, acks="all", max_request_size=2**23)) as found:
         yield found
 

@@ -125,7 +125,7 @@ class Faults:
             return []
         return [Note(**json.loads(line)) for line in path.read_text().splitlines()]
 
-    def wait(self, *, alive: Callable[[], Any] = lambda: True, count: int = 1, seconds: float = 180.0) -> Note:
+    def wait(self, *, alive: Callable[[], Any] = lambda: True, count: int = 1, seconds: float = 400.0) -> Note:
         """Wait for the first `count` notes while what is under test is `alive`; the last of them."""
         deadline = time.monotonic() + seconds
         while len(notes := self.notes()) < count:

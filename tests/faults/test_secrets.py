@@ -37,7 +37,11 @@ def test_a_password_leaves_no_trace(cold: ColdScene, cluster: Cluster, tmp_path:
         "POSTGRES_PASSWORD_FILE": str(cluster.password_file),
         "LOG_LEVEL": "debug",
     }
-    conf = {"spark.eventLog.enabled": "true", "spark.eventLog.dir": tmp_path.as_uri()}
+    conf = {
+        "spark.eventLog.enabled": "true",
+        "spark.eventLog.dir": tmp_path.as_uri(),
+        "spark.eventLog.compress": "false",
+    }
     cold.options = ()
     cold.order(Order("before_commit", "hold"))
     traces: dict[str, bytes] = {}
