@@ -15,7 +15,6 @@ from spark_jobs.offsets import PositionMoved
 from spark_jobs.report import RangeOutcome, to_batch_report
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2 spells its classes small)
     from psycopg2.extensions import cursor as Cursor  # noqa: N812  (psycopg2 spells its classes small)
 
     from spark_jobs.batch import Batch, OffsetRange
@@ -32,13 +31,17 @@ def finish_batch(job: Job, batch: Batch, empty: list[OffsetRange], seconds: dict
     Raises LoadInterrupted when a range is still open.
     """
     reach("before_finish")
-    with job.timed(batch.topic, "finish", seconds), job.connected(f"finish {batch.topic}") as connection:
-        with connection, connection.cursor() as cursor:
-            for offset_range in empty:
-                close_empty_range(cursor, batch, offset_range)
-            if not mark_committed(cursor, batch.batch_id, seconds):
-                raise LoadInterrupted(f"{batch.topic}: a range of batch {batch.batch_id} is not committed; load again.")
-        outcomes = read_outcomes(connection, batch.batch_id)
+    with (
+        job.timed(batch.topic, "finish", seconds),
+        job.connected(f"finish {batch.topic}") as connection,
+        connection,
+        connection.cursor() as cursor,
+    ):
+        for offset_range in empty:
+            close_empty_range(cursor, batch, offset_range)
+        if not mark_committed(cursor, batch.batch_id, seconds):
+            raise LoadInterrupted(f"{batch.topic}: a range of batch {batch.batch_id} is not committed; load again.")
+        outcomes = read_outcomes(cursor, batch.batch_id)
     reach("after_finish")
     report = to_batch_report(batch, outcomes, seconds)
     _log.info(
@@ -57,17 +60,16 @@ def finish_batch(job: Job, batch: Batch, empty: list[OffsetRange], seconds: dict
     return report
 
 
-def read_outcomes(connection: Connection, batch_id: int) -> list[RangeOutcome]:
+def read_outcomes(cursor: Cursor, batch_id: int) -> list[RangeOutcome]:
     """The committed ranges of a batch, by partition, as the transactions that loaded them counted."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            select partition, read, accepted, quarantined, skipped, tables, seconds from pipeline.batch_range
-            where batch_id = %s and committed_at is not null order by partition
-            """,
-            [batch_id],
-        )
-        return [_to_outcome(found) for found in cursor.fetchall()]
+    cursor.execute(
+        """
+        select partition, read, accepted, quarantined, skipped, tables, seconds from pipeline.batch_range
+        where batch_id = %s and committed_at is not null order by partition
+        """,
+        [batch_id],
+    )
+    return [_to_outcome(found) for found in cursor.fetchall()]
 
 
 def _to_outcome(found: tuple[Any, ...]) -> RangeOutcome:

@@ -77,7 +77,11 @@ class Lease:
             patience = Patience(_OWN_SECONDS, self.process)
             self.key = lock(self.dsn, self.connection, self.topic, self.command, patience)
         except TopicBusy as busy:
+            self.connection.close()
             raise LeaseLost(f"The connection that held the lease on {self.topic} broke, and now {busy}") from busy
+        except BaseException:
+            self.connection.close()  # one that holds no lock must not pass for the lease's at the next check
+            raise
         self.process = self.connection.get_backend_pid()
 
 

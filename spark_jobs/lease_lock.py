@@ -101,7 +101,7 @@ def _await_lock(cursor: Cursor, key: int, seconds: float) -> bool:
     cursor.execute("select set_config('lock_timeout', %s, false)", [f"{max(1, round(seconds * 1000))}ms"])
     try:
         cursor.execute("select pg_advisory_lock(%s)", [key])
-    except psycopg2.errors.LockNotAvailable:
+    except (psycopg2.errors.LockNotAvailable, psycopg2.errors.QueryCanceled):
         return False
     finally:
         cursor.execute("reset lock_timeout")

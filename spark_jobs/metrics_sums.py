@@ -146,9 +146,9 @@ class SumsReader:
         return True
 
     def _forget_if_replaced(self, cursor: Cursor) -> None:
-        """A database restored from a backup may lack what was counted."""
+        """A database restored from a backup may lack what was counted, or have yet to commit it."""
         marks = sorted(set(self._marks.values()))
-        cursor.execute("select count(*) from pipeline.batch where batch_id = any(%s)", [marks])
+        cursor.execute("select count(*) from pipeline.batch where batch_id = any(%s) and state <> 'planned'", [marks])
         if cursor.fetchone() != (len(marks),):
             self._settled, self._marks = Sums(), {}
 

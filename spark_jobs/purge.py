@@ -100,7 +100,7 @@ def purge_topic(job: Job, contract: Contract, doomed: Doomed, lake: Lake | None)
         if not _was_loaded(connection, topic):
             return _nothing(topic)
         job.on_step(topic, "tables and quarantine")
-        report = _purge_postgres(connection, contract, doomed, keep=True)
+        report = _purge_postgres(connection, lease, contract, doomed, keep=True)
         if lake is not None:
             job.on_step(topic, "lake")
         return _purge_lake(connection, lease, contract, lake, report)
@@ -114,13 +114,13 @@ def rehearse_purge(job: Job, contract: Contract, doomed: Doomed, lake: Lake | No
     topic = contract.topic
     with (
         database_failures(topic),
-        take_lease(job.dsn, topic, "purge --dry-run", patience=job.patience),
+        take_lease(job.dsn, topic, "purge --dry-run", patience=job.patience) as lease,
         job.connected(f"dry run of {topic}") as connection,
     ):
         if not _was_loaded(connection, topic):
             return _nothing(topic)
         job.on_step(topic, "dry run")
-        report = _purge_postgres(connection, contract, doomed, keep=False)
+        report = _purge_postgres(connection, lease, contract, doomed, keep=False)
     if lake is None:
         return report
     with spark_failures(topic):
@@ -137,7 +137,9 @@ def _nothing(topic: str) -> PurgeReport:
     return PurgeReport(topic, note=f"{topic}: nothing of it was ever loaded")
 
 
-def _purge_postgres(connection: Connection, contract: Contract, doomed: Doomed, *, keep: bool) -> PurgeReport:
+def _purge_postgres(
+    connection: Connection, lease: Lease, contract: Contract, doomed: Doomed, *, keep: bool
+) -> PurgeReport:
     topic = contract.topic
     try:
         with connection, connection.cursor() as cursor:
@@ -146,6 +148,8 @@ def _purge_postgres(connection: Connection, contract: Contract, doomed: Doomed, 
             # Before the tables are locked: loads of other topics into them would wait for the reading.
             old = find_old_letters(connection, topic, doomed)
             lock_tables(cursor, contract, contracts)
+            lease.check()  # the reading may have taken minutes
+            _check_idle(cursor, topic)
             tables = purge_tables(cursor, contract, contracts, doomed)
             letters = purge_letters(cursor, old)
             if keep:

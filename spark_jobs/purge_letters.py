@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _AT_ONCE = 20  # a letter may have 8 MiB
 
-Place = tuple[str, int, int]
+OldLetter = tuple[str, int, int, datetime]
 """A topic's id, a partition and an offset."""
 
 
@@ -49,12 +49,12 @@ class PurgedStretch:
         return asdict(self)
 
 
-def find_old_letters(connection: Connection, topic: str, doomed: Doomed) -> list[Place]:
+def find_old_letters(connection: Connection, topic: str, doomed: Doomed) -> list[OldLetter]:
     """The places of a topic's letters that are old enough. All its letters are read, which may take its time."""
     return list(_find_old(connection, topic, doomed))
 
 
-def _find_old(connection: Connection, topic: str, doomed: Doomed) -> Iterator[Place]:
+def _find_old(connection: Connection, topic: str, doomed: Doomed) -> Iterator[OldLetter]:
     with connection.cursor("old_letters") as cursor:
         cursor.itersize = _AT_ONCE
         cursor.execute(
@@ -67,7 +67,7 @@ def _find_old(connection: Connection, topic: str, doomed: Doomed) -> Iterator[Pl
         for topic_id, partition, offset, seen_at, value in cursor:
             source, captured_at = read_origin(None if value is None else bytes(value))
             if (captured_at or seen_at) < doomed.before and doomed.source in (None, source):
-                yield topic_id, partition, offset
+                yield topic_id, partition, offset, seen_at
 
 
 def read_origin(value: bytes | None) -> tuple[str | None, datetime | None]:
@@ -86,18 +86,24 @@ def read_origin(value: bytes | None) -> tuple[str | None, datetime | None]:
     return source if isinstance(source, str) else None, captured_at
 
 
-def purge_letters(cursor: Cursor, places: list[Place]) -> list[PurgedStretch]:
-    """Delete the letters of these places; how many, by topic id and partition. The caller commits."""
-    if not places:
+def purge_letters(cursor: Cursor, old: list[OldLetter]) -> list[PurgedStretch]:
+    """Delete these letters; how many, by topic id and partition. The caller commits.
+
+    One that has come to such a place since, as after a restored Kafka was accepted, has another time, and stays.
+    """
+    if not old:
         return []
     cursor.execute(
         """
         delete from pipeline.dead_letter as d
-        using unnest(%s::text[], %s::integer[], %s::bigint[]) as old (topic_id, partition, "offset")
-        where d.topic_id = old.topic_id and d.partition = old.partition and d."offset" = old."offset"
+        using unnest(%s::text[], %s::integer[], %s::bigint[], %s::timestamptz[])
+            as old (topic_id, partition, "offset", seen_at)
+        where
+            d.topic_id = old.topic_id and d.partition = old.partition and d."offset" = old."offset"
+            and coalesce(d.message_timestamp, d.first_seen_at) = old.seen_at
         returning d.topic_id, d.partition, d."offset", d.state <> 'closed'
         """,
-        [list(column) for column in zip(*places, strict=True)],
+        [list(column) for column in zip(*old, strict=True)],
     )
     deleted: dict[tuple[str, int], list[tuple[int, bool]]] = defaultdict(list)
     for topic_id, partition, offset, unclosed in cursor.fetchall():

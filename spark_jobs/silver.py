@@ -29,6 +29,7 @@ _SPARK_TYPES = {
     "array": "array<string>",
     "object": "string",
 }
+_STATISTICS = "delta.dataSkippingStatsColumns"
 _COUNTED = "batch_id,source_partition,source_offset"
 """Columns whose least and greatest values Delta's log keeps. It keeps them for longer than a purge may: no text."""
 _RAW_COLUMNS = ("partition", "offset", "timestamp", "key", "value", "headers")
@@ -84,9 +85,14 @@ def append_to_silver(spark: SparkSession, contract: Contract, lake: str, check_o
     bronze = spark.read.format("delta").load(bronze_path(lake, contract.topic))
     for table in contract.tables:
         path = silver_path(lake, contract, table)
-        last = _last_batch(spark, path)
+        exists = DeltaTable.isDeltaTable(spark, path)
+        last = _last_batch(spark, path) if exists else 0
         waiting = bronze.filter(F.col("batch_id") > last).select("batch_id", "topic_id").distinct().sort("batch_id")
-        for batch in waiting.collect():
+        batches = waiting.collect()
+        if batches and exists:
+            check_ours()
+            _keep_text_out_of_log(spark, path)
+        for batch in batches:
             check_ours()
             rows = parse_messages(_new_messages(bronze, batch["batch_id"]), contract, table)
             _append_rows(rows, batch, f"{contract.topic}:silver:{table.name}", path)
@@ -110,14 +116,20 @@ def _append_rows(rows: DataFrame, batch: Row, transaction: str, path: str) -> No
         .mode("append")
         .option("txnAppId", transaction)
         .option("txnVersion", str(batch["batch_id"]))
-        .option("delta.dataSkippingStatsColumns", _COUNTED)
+        .option(_STATISTICS, _COUNTED)
         .save(path)
     )
 
 
+def _keep_text_out_of_log(spark: SparkSession, path: str) -> None:
+    """Have the log of a table that was made before this was so keep no text from now on; a new one is made that way."""
+    table = f"delta.`{path}`"
+    properties = {row["key"]: row["value"] for row in spark.sql(f"show tblproperties {table}").collect()}
+    if properties.get(_STATISTICS) != _COUNTED:
+        spark.sql(f"alter table {table} set tblproperties ('{_STATISTICS}' = '{_COUNTED}')")
+
+
 def _last_batch(spark: SparkSession, path: str) -> int:
     """The newest bronze batch whose rows are in silver; 0 when there are none."""
-    if not DeltaTable.isDeltaTable(spark, path):
-        return 0
     newest = spark.read.format("delta").load(path).agg(F.max("batch_id")).first()
     return int(newest[0] or 0) if newest else 0

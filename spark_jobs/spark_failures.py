@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+_PYTHON_ON_EXECUTOR = "org.apache.spark.api.python.PythonException"
+"""What a write that failed names among its causes where a function of ours raised."""
+
+
 class LakeRefused(NeedsAPerson):
     """Raised when Spark refuses work on a topic's lake, and would again: a table's columns are others, say."""
 
@@ -45,6 +49,8 @@ def spark_failures(topic: str) -> Iterator[None]:
     except AnalysisException as error:
         raise LakeRefused(topic, _first_words(error)) from error
     except (PySparkException, Py4JError, ConnectionError) as error:  # what PySpark can't classify stays Py4J's
+        if _PYTHON_ON_EXECUTOR in str(error):
+            raise
         check_started_alive()
         raise LoadInterrupted(
             f"{topic}: Spark's job failed ({_first_words(error)}); what was committed is kept; run it again."

@@ -10,6 +10,7 @@ from transcriber.service.brought import Answer, Brought
 from trendscript.contracts.rows import Rejected
 
 if TYPE_CHECKING:
+    from transcriber.faults import ServiceFault
     from transcriber.service.consumer import Delivery
     from trendscript.transcription_requests import TranscriptionRequest
 
@@ -21,9 +22,9 @@ FAULTS_IN_DOUBT = 4
 class Task:
     """A delivery being worked on. `dropped` is set where its partition went elsewhere.
 
-    `faults` are those that tell of this video or this machine, since the work last got anywhere. What other videos came
-    to since this one is in doubt: `others_fetched` says that the audio of one was fetched, `others_served` that one was
-    transcribed.
+    `faults` counts those of one kind, in a row, that may be this video's. What other videos came to since this one is
+    in doubt: `others_fetched` says that the audio of one was fetched, `others_served` that one was transcribed. `tries`
+    are those before its turn, to clear up another's doubt, that failed.
     """
 
     delivery: Delivery
@@ -33,7 +34,9 @@ class Task:
     bringing: bool = False
     brought: Brought | Answer | Exception | None = None
     begun: bool = False
+    fault_kind: type[ServiceFault] | None = None
     faults: int = 0
+    tries: int = 0
     others_fetched: bool = False
     others_served: bool = False
 
@@ -53,6 +56,18 @@ class Task:
     def place(self) -> tuple[int, int]:
         """Its partition and offset."""
         return self.delivery.partition, self.delivery.offset
+
+    def note_fault(self, kind: type[ServiceFault]) -> None:
+        """Count one more of a kind; what was known of another kind tells nothing of this."""
+        if kind is not self.fault_kind:
+            self.forget_faults()
+        self.fault_kind = kind
+        self.faults += 1
+
+    def forget_faults(self) -> None:
+        """The work got somewhere: what comes now is the first of what is left."""
+        self.fault_kind, self.faults = None, 0
+        self.others_fetched = self.others_served = False
 
     def is_apart_from(self, other: Task) -> bool:
         """Whether it is of another video, and still ours."""

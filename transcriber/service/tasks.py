@@ -8,6 +8,7 @@ from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from transcriber.faults import FetchRefused, LookRefused
 from transcriber.service.brought import Answer, Brought
 from transcriber.service.task import Task
 from trendscript.contracts.rows import Rejected
@@ -98,13 +99,23 @@ class Tasks:
     def _at_hand(self) -> list[Task]:
         """The first tasks; beside one that is in doubt, the first of those that may clear it up.
 
-        Audio that was fetched before the doubt tells nothing of fetching: until some was fetched since, one more is.
+        Audio that was fetched before the doubt tells nothing of fetching: until some was fetched since, one more is,
+        before the first is tried again. Where that fails too, no other is tried until after the next rest.
         """
         if not self._tasks or not self._tasks[0].is_in_doubt:
             return list(islice(self._tasks, _AT_HAND))
-        first, *others = (task for task in self._tasks if not task.is_settled)
-        fresh = [] if first.others_fetched else [task for task in others if task.brought is None]
-        return [first, *others[: _AT_HAND - 1], *fresh[:1]]
+        first, others = self._tasks[0], self._others(self._tasks[0])
+        tried = first.others_fetched or any(isinstance(task.brought, Exception) for task in others)
+        fresh = [] if tried else [task for task in others if task.brought is None]
+        return [*fresh[:1], first, *others[: _AT_HAND - 1]]
+
+    def _others(self, task: Task) -> list[Task]:
+        """Tasks of other videos that are still to be done, the likeliest to be had first.
+
+        Those that may have ended a process come last, before them those that were tried already.
+        """
+        found = [one for one in self._tasks if not one.is_settled and one.is_apart_from(task)]
+        return sorted(found, key=lambda one: (self._was_begun(one.digest), one.tries))
 
     def _may_be_brought(self, task: Task) -> bool:
         """Whether it is time to.
@@ -112,11 +123,10 @@ class Tasks:
         What may have ended a process before is brought beside no other work, which would be taken for what ended it.
         """
         first = self._tasks[0]
-        if task.bringing or task.dropped.is_set():
+        if task.bringing or task.dropped.is_set() or self._resting:
             return False
-        if task is first:
-            return not self._resting
-        return (first.is_in_doubt or not self._resting) and not self._was_begun(task.digest)
+        alone = first.is_in_doubt and first.brought is None and not first.bringing
+        return task is first or alone or not self._was_begun(task.digest)
 
     def put_brought(self, task: Task, brought: Brought | Answer | Exception) -> None:
         """What was brought for a task; it is deleted where nobody works on that any more."""
@@ -124,6 +134,8 @@ class Tasks:
             if task in self._tasks and not task.dropped.is_set():
                 task.brought = brought
                 first = self._tasks[0]
+                if isinstance(brought, Brought) and task.fault_kind in {LookRefused, FetchRefused}:
+                    task.forget_faults()
                 if first.is_in_doubt and task.may_clear_up(first):
                     first.others_fetched = True
             elif isinstance(brought, Brought):
@@ -149,8 +161,8 @@ class Tasks:
     def doubt_fetching(self, task: Task) -> None:
         """See to it that the audio of another video is fetched; what was fetched before may have to go for it."""
         with self._turn:
-            others = [one for one in self._tasks if not one.is_settled and one.is_apart_from(task)]
-            if others and not task.others_fetched and all(isinstance(one.brought, Brought) for one in others):
+            others = self._others(task)
+            if others and not task.others_fetched and all(one.brought is not None for one in others):
                 others[0].take_back()
 
     def put_by(self, task: Task, answer: Answer) -> None:
@@ -198,4 +210,5 @@ class Tasks:
             for one in self._tasks:
                 if isinstance(one.brought, Exception):  # a fault of before tells nothing
                     one.take_back()
+                    one.tries += 1
             self._turn.notify_all()

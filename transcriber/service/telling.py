@@ -32,7 +32,7 @@ class TaskObserver:
     def note_kept(self) -> None:
         """Tell that a crash or fault from now on is the first of what is left."""
         self._attempts.note_progress(self._task.digest)
-        self._task.faults, self._task.others_served = 0, False
+        self._task.forget_faults()
 
 
 def log_answer(task: Task, answer: Answer) -> None:

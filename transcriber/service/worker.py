@@ -198,7 +198,8 @@ class Worker:
 
     def _note_fault(self, task: Task, fault: TrendscriptError) -> None:
         """Wait, unless it is this video's: one alone must not hold up all behind it for ever."""
-        task.faults += isinstance(fault, FAULTS_OF_ONE)
+        if isinstance(fault, FAULTS_OF_ONE):
+            task.note_fault(type(fault))
         if is_the_videos(task, fault, self.tasks, self._work):
             self._give_up(task, fault)
             return

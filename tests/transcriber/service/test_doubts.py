@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tests.kafka.reading import read_topic
 from tests.transcriber.service.running import a_video, drain, following
 from transcriber.faults import MachineFault, PassingFault, ServerGone
+from transcriber.service.attempts import Attempts
+from transcriber.service.consumer import Delivery
 from transcriber.service.patience import Patience
 
 if TYPE_CHECKING:
@@ -111,11 +114,58 @@ def test_videos_whose_audio_alone_is_refused_hold_up_nobody(place: Place) -> Non
             raise PassingFault("403 for every format.")
 
     place.source.fault = fault
+    place.patience = replace(place.patience, longest_seconds=0.3)
     place.request(*videos, key=b"same")
     with following(place) as running:
         running.wait_for(lambda: running.status.tally.requests == 6)
     assert dict(running.status.tally.failed) == {"unexplained": 3}
     assert running.status.tally.transcribed == 3
+
+
+def test_faults_of_another_kind_tell_nothing_of_this_one(place: Place) -> None:
+    """A night before a wall of downloads, then one look that fails: the video is not given up for it."""
+    first, second = a_video(1), a_video(2)
+    wall = [True]
+    looks: list[str] = []
+
+    def fault(what: str, video_id: str) -> None:
+        if what == "fetch" and wall[0]:
+            raise PassingFault("403 for every format.")
+        if what == "look" and video_id == first:
+            looks.append(video_id)
+            if len(looks) in {6, 7}:
+                raise PassingFault("429")
+
+    place.source.fault = fault
+    place.patience = replace(place.patience, longest_seconds=0.3)
+    place.request(first, second, key=b"same")
+    with following(place) as running:
+        running.wait_for(lambda: len(looks) >= 9)
+        wall[0] = False
+        running.wait_for(lambda: running.status.tally.requests == 2)
+    assert running.status.tally.failed == {}
+    assert running.status.tally.transcribed == 2
+
+
+def test_another_that_was_begun_before_clears_up_a_doubt(place: Place) -> None:
+    """The only other video ended a process once: it is fetched all the same, while nothing else is done."""
+    odd, good = a_video(1), a_video(2)
+
+    def fault(what: str, video_id: str) -> None:
+        if what == "fetch" and video_id == odd:
+            raise PassingFault("403 for every format.")
+
+    place.source.fault = fault
+    place.patience = replace(place.patience, longest_seconds=0.3)
+    place.request(odd, good, key=b"same")
+    asked = [record for record in read_topic(place.bootstrap_servers, place.topic) if good.encode() in record.value]
+    for record in asked:
+        delivery = Delivery(place.topic, record.partition, record.offset, record.value)
+        Attempts(place.home / "transcriber" / "attempts").begin(delivery.digest)
+    with following(place) as running:
+        running.wait_for(lambda: running.status.tally.requests == 2)
+    assert dict(running.status.tally.failed) == {"unexplained": 1}
+    assert running.status.tally.transcribed == 1
 
 
 def _fail_at(video: str, running: list[Running], make: Callable[[], ServiceFault]) -> Callable[[Piece], None]:
