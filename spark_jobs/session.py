@@ -25,6 +25,8 @@ _OPTIONS = {
     # A table's log is small here; the default of 50 partitions makes each append two seconds slower.
     "spark.databricks.delta.snapshotPartitions": "2",
     "spark.sql.shuffle.partitions": "2",
+    # A vacuum lists a table's folders in so many tasks, be they as few as they are; the default is 10,000.
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "8",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "5000",
     # Arrow's text columns hold 2 GiB at most, and 5,000 messages of 8 MiB would be past that.
     "spark.sql.execution.arrow.maxBytesPerBatch": str(64 * 1024 * 1024),

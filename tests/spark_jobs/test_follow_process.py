@@ -150,7 +150,7 @@ def test_a_second_signal_ends_it_at_once(  # noqa: PLR0913, PLR0917  (each is a 
         time.sleep(1)
         assert running.process.poll() is None
         running.process.send_signal(number)
-        assert running.end() == code
+        assert running.end() == code, running.err.read_text()[-4000:]
     assert query(database, "select state from pipeline.batch") == [("planned",)]
     assert load("api_usage", environment=environment).returncode == 0
     assert query(database, "select state from pipeline.batch") == [("committed",)]

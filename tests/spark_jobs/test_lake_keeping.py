@@ -53,16 +53,16 @@ def a_lake(loading: Loading) -> Lake:
     return Lake(str(loading.job.lake), lambda: loading.job.spark)
 
 
-def load_bit_by_bit(loading: Loading) -> None:
-    """Three loads, a file or more each."""
-    for number in range(3):
+def load_bit_by_bit(loading: Loading, times: int = 2, *, silver: bool = False) -> None:
+    """Some loads, a file or more each."""
+    for number in range(times):
         loading.publish(a_chart_message(a_video_id(number)), key=b"same")
-        loading.load(silver=True)
+        loading.load(silver=silver)
 
 
 def test_small_files_become_few_and_no_message_is_lost(loading: Loading) -> None:
     """The small ones stay on disk until the vacuum, which a dry run announces; silver's tables are kept alike."""
-    load_bit_by_bit(loading)
+    load_bit_by_bit(loading, 3, silver=True)
     messages = bronze_rows(loading)
     looked = optimize(loading, dry_run=True).tables[0]
     assert (looked.live_before, looked.before) == (looked.live_after, looked.after)
