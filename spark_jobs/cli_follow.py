@@ -55,7 +55,7 @@ def run_follow(
     from spark_jobs.follow_status import FollowStatus
 
     topics = [contract.topic for contract in contracts]
-    signals = StopSignals()
+    signals = StopSignals(unwinding=False)  # PySpark waits for the job that was interrupted
     with Progress(quiet=True) as progress, ExitStack() as opened:
         # Turns are tried again by the follower, which meanwhile lets the other topics have theirs.
         job = replace(build_job(settings, topics, progress), attempts=1)

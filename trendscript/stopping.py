@@ -15,9 +15,14 @@ INTERRUPTED = 130
 
 
 class StopSignals:
-    """SIGTERM and Ctrl-C set `stop`, the first time; a second one ends the process as it always does."""
+    """SIGTERM and Ctrl-C set `stop`, the first time; a second one ends the process as it always does.
 
-    def __init__(self) -> None:
+    With `unwinding` false a second Ctrl-C raises nothing and kills, as SIGTERM does: what would be done on the way out
+    may wait for the very thing that the user has had enough of.
+    """
+
+    def __init__(self, *, unwinding: bool = True) -> None:
+        self._second_interrupt = signal.default_int_handler if unwinding else signal.SIG_DFL
         self.stop = threading.Event()
         self.interrupted = False
 
@@ -34,4 +39,4 @@ class StopSignals:
     def _note(self, number: int, _frame: Any) -> None:
         self.interrupted = number == signal.SIGINT
         self.stop.set()
-        signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.default_int_handler)
+        signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else self._second_interrupt)

@@ -136,11 +136,9 @@ def _check_served(port: int, database: str) -> None:
     assert _get(port, "/health")[0] == 200
 
 
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 130)], ids=["SIGTERM", "Ctrl-C"]
-)
-def test_a_second_signal_ends_it_at_once(  # noqa: PLR0913, PLR0917  (each is a fixture)
-    stack: Stack, environment: dict[str, str], database: str, tmp_path: Path, number: signal.Signals, code: int
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
+def test_a_second_signal_ends_it_at_once(
+    stack: Stack, environment: dict[str, str], database: str, tmp_path: Path, number: signal.Signals
 ) -> None:
     """The batch in hand stays planned, and the next load finishes it."""
     publish_usage(stack, b'{"broken')
@@ -150,7 +148,7 @@ def test_a_second_signal_ends_it_at_once(  # noqa: PLR0913, PLR0917  (each is a 
         time.sleep(1)
         assert running.process.poll() is None
         running.process.send_signal(number)
-        assert running.end() == code, running.err.read_text()[-4000:]
+        assert running.end() == -number
     assert query(database, "select state from pipeline.batch") == [("planned",)]
     assert load("api_usage", environment=environment).returncode == 0
     assert query(database, "select state from pipeline.batch") == [("committed",)]
