@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from delta.tables import DeltaTable
 
-from spark_jobs import ledger
 from spark_jobs.bronze import bronze_path
 from spark_jobs.failures import database_failures
 from spark_jobs.lake_files import Size, count_live_files, count_vacuumable, read_size, vacuum
 from spark_jobs.lease import take_lease
-from spark_jobs.retry import BatchUnfinished
+from spark_jobs.retry import check_idle
 from spark_jobs.silver import silver_path
 from spark_jobs.spark_failures import spark_failures
 
@@ -119,11 +118,8 @@ def _keep(job: Job, contract: Contract, lake: Lake, work: Callable[[SparkSession
 
 
 def _check_idle(job: Job, topic: str) -> None:
-    """Raises BatchUnfinished while a batch is planned: its files are still to come."""
     with job.connected(f"lake of {topic}") as connection, connection, connection.cursor() as cursor:
-        planned = ledger.find_planned(cursor, topic)
-    if planned is not None:
-        raise BatchUnfinished(planned[0])
+        check_idle(cursor, topic)
 
 
 def _tables(spark: SparkSession, contract: Contract, lake: str) -> Iterator[tuple[str, str]]:

@@ -19,7 +19,7 @@ from spark_jobs.lease import take_lease
 from spark_jobs.purge_lake import PurgedLake, count_old_messages, purge_lake
 from spark_jobs.purge_letters import find_old_letters, purge_letters
 from spark_jobs.purge_tables import Doomed, lock_tables, purge_tables, to_json
-from spark_jobs.retry import BatchUnfinished
+from spark_jobs.retry import check_idle
 from spark_jobs.spark_failures import spark_failures
 from trendscript.contracts import load_contracts
 from trendscript.errors import NeedsAPerson
@@ -143,13 +143,13 @@ def _purge_postgres(
     topic = contract.topic
     try:
         with connection, connection.cursor() as cursor:
-            _check_idle(cursor, topic)
+            check_idle(cursor, topic)
             contracts = load_contracts().values()
             # Before the tables are locked: loads of other topics into them would wait for the reading.
             old = find_old_letters(connection, topic, doomed)
             lock_tables(cursor, contract, contracts)
             lease.check()  # the reading may have taken minutes
-            _check_idle(cursor, topic)
+            check_idle(cursor, topic)
             tables = purge_tables(cursor, contract, contracts, doomed)
             letters = purge_letters(cursor, old)
             if keep:
@@ -159,13 +159,6 @@ def _purge_postgres(
     except psycopg2.errors.InsufficientPrivilege as refused:
         raise JanitorNeeded(topic, " ".join(str(refused).split())) from refused
     return PurgeReport(topic, tables, sum(found.unclosed + found.closed for found in letters))
-
-
-def _check_idle(cursor: Cursor, topic: str) -> None:
-    """Raises BatchUnfinished while a batch is planned: its rows and files are still to come."""
-    planned = ledger.find_planned(cursor, topic)
-    if planned is not None:
-        raise BatchUnfinished(planned[0])
 
 
 def _record(
@@ -196,7 +189,7 @@ def _purge_lake(
     def check_ours() -> None:
         lease.check()
         with connection, connection.cursor() as cursor:
-            _check_idle(cursor, contract.topic)
+            check_idle(cursor, contract.topic)
 
     unfinished = _find_unfinished(connection, contract.topic)
     if _is_elsewhere(connection, contract.topic, lake):

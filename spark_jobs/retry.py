@@ -48,6 +48,13 @@ class BatchUnfinished(TryAgainLater):
         )
 
 
+def check_idle(cursor: Cursor, topic: str) -> None:
+    """Raises BatchUnfinished while a batch is planned: its rows and files are still to come."""
+    planned = ledger.find_planned(cursor, topic)
+    if planned is not None:
+        raise BatchUnfinished(planned[0])
+
+
 def retry_letters(job: Job, contract: Contract, reason: str | None) -> TopicReport:
     """Try every open letter of a topic once, or those refused for a reason; each is closed or keeps its newest reason.
 

@@ -84,15 +84,21 @@ def test_a_wall_that_rises_after_another_was_fetched_marks_nothing(place: Place)
     assert running.status.tally.transcribed == 2
 
 
+def _refuse_audio(*videos: str) -> Callable[[str, str], None]:
+    """A source's fault that refuses the audio of these alone."""
+
+    def fault(what: str, video_id: str) -> None:
+        if what == "fetch" and video_id in videos:
+            raise PassingFault("403 for every format.")
+
+    return fault
+
+
 def test_a_video_whose_audio_alone_is_refused_holds_up_nobody(place: Place) -> None:
     """Another's audio can be had in between, again and again if need be: the refusal is of this video."""
     odd, good = a_video(1), a_video(2)
 
-    def fault(what: str, video_id: str) -> None:
-        if what == "fetch" and video_id == odd:
-            raise PassingFault("403 for every format.")
-
-    place.source.fault = fault
+    place.source.fault = _refuse_audio(odd)
     place.request(odd, good, key=b"same")
     with following(place) as running:
         running.wait_for(lambda: running.status.tally.requests == 2)
@@ -109,11 +115,7 @@ def test_videos_whose_audio_alone_is_refused_hold_up_nobody(place: Place) -> Non
     videos = [a_video(number) for number in range(6)]
     odd = {videos[0], videos[1], videos[3]}
 
-    def fault(what: str, video_id: str) -> None:
-        if what == "fetch" and video_id in odd:
-            raise PassingFault("403 for every format.")
-
-    place.source.fault = fault
+    place.source.fault = _refuse_audio(*odd)
     place.patience = replace(place.patience, longest_seconds=0.3)
     place.request(*videos, key=b"same")
     with following(place) as running:
@@ -151,11 +153,7 @@ def test_another_that_was_begun_before_clears_up_a_doubt(place: Place) -> None:
     """The only other video ended a process once: it is fetched all the same, while nothing else is done."""
     odd, good = a_video(1), a_video(2)
 
-    def fault(what: str, video_id: str) -> None:
-        if what == "fetch" and video_id == odd:
-            raise PassingFault("403 for every format.")
-
-    place.source.fault = fault
+    place.source.fault = _refuse_audio(odd)
     place.patience = replace(place.patience, longest_seconds=0.3)
     place.request(odd, good, key=b"same")
     asked = [record for record in read_topic(place.bootstrap_servers, place.topic) if good.encode() in record.value]
