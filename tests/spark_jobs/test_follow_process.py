@@ -9,6 +9,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ import psycopg2
 import pytest
 
 from tests.builders import query
-from tests.spark_jobs.test_cli import BIN, ROOT, load, publish_usage
+from tests.spark_jobs.test_cli import BIN, ROOT, load, publish_usage, run_command
 from tests.spark_jobs.test_metrics import at, samples_of
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("topics")
 
-_WAITS = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+_WAITING_COMMANDS = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+WAITS = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +115,10 @@ def test_it_serves_until_it_is_asked_to_stop(
         assert (first["topic"], first["batch_id"]) == ("api_usage", committed["batch_id"])
         assert first["messages"]["quarantined"] == committed["quarantined"]
         _check_served(port, database)
+        _check_a_command_has_its_turn(stack, environment, database, running)
         with _held_up(database):
             publish_usage(stack, b"{}", b'{"broken')
-            running.wait_for(lambda: query(database, _WAITS) != [(0,)], "batch that waits")
+            running.wait_for(lambda: query(database, WAITS) != [(0,)], "batch that waits")
             running.process.send_signal(signal.SIGTERM)
             time.sleep(1)
             assert running.process.poll() is None
@@ -124,6 +127,21 @@ def test_it_serves_until_it_is_asked_to_stop(
         assert {event["run_id"] for event in events} == {committed["run_id"]}
         assert events[-1]["event"] == "follow_ended"
     assert query(database, "select distinct state, run_id from pipeline.batch") == [("committed", committed["run_id"])]
+
+
+def _check_a_command_has_its_turn(stack: Stack, environment: dict[str, str], database: str, running: Running) -> None:
+    """One that needs the topic waits while a batch is in hand, and is next, though loads are tried time and again."""
+    purge = (BIN / "trendscript", "purge", "--topic", "api_usage", "--older-than", "1d", "--json")
+    with ThreadPoolExecutor(1) as pool:
+        with _held_up(database):
+            publish_usage(stack, b"{}")
+            running.wait_for(lambda: query(database, WAITS) != [(0,)], "batch that waits")
+            purging = pool.submit(run_command, *purge, environment=environment | {"LAKE_PATH": "off"})
+            running.wait_for(lambda: purging.done() or query(database, _WAITING_COMMANDS) == [(1,)], "command")
+            assert not purging.done(), purging.result().stderr
+        purged = purging.result(120)
+    assert purged.returncode == 0, purged.stderr
+    assert json.loads(purged.stdout)["topics"][0]["topic"] == "api_usage"
 
 
 def _check_served(port: int, database: str) -> None:
@@ -143,7 +161,7 @@ def test_a_second_signal_ends_it_at_once(
     """The batch in hand stays planned, and the next load finishes it."""
     publish_usage(stack, b'{"broken')
     with _following(environment, tmp_path) as running, _held_up(database):
-        running.wait_for(lambda: query(database, _WAITS) != [(0,)], "batch that waits")
+        running.wait_for(lambda: query(database, WAITS) != [(0,)], "batch that waits")
         running.process.send_signal(number)
         time.sleep(1)
         assert running.process.poll() is None

@@ -162,6 +162,19 @@ def test_a_lost_connection_is_noticed_at_the_next_check(database: str) -> None:
         pass
 
 
+def test_a_lease_that_could_not_be_taken_again_is_not_held(database: str) -> None:
+    """A fault amid taking it again leaves no connection that the next check would believe in without the lock."""
+    with take_lease(database, "charts") as lease:
+        query(database, f"select pg_terminate_backend(({HOLDERS}), 10000)", ["trendscript lease charts"])
+        query(database, "alter table pipeline.lease rename to lease_for_a_while")
+        with pytest.raises(psycopg2.errors.UndefinedTable):
+            lease.check()
+        query(database, "alter table pipeline.lease_for_a_while rename to lease")
+        lease.check()
+        with pytest.raises(TopicBusy), take_lease(database, "charts"):
+            pass
+
+
 def test_a_lost_connection_that_the_server_still_believes_in_is_waited_for(database: str) -> None:
     """The lock is still held, by nobody but the runner itself as it was before."""
     with take_lease(database, "charts") as lease:

@@ -209,6 +209,23 @@ def test_a_restored_ledger_is_read_anew(database: str) -> None:
     assert _read_sums(database, reader) == before
 
 
+def test_a_ledger_restored_to_before_a_commit_is_read_anew(database: str) -> None:
+    """A backup may hold the newest batch as it was planned: what it counted is still to come."""
+    reader = SumsReader()
+    load_values(database, CHARTS, [b"{broken"])
+    before = _read_sums(database, reader)
+    newest = load_values(database, CHARTS, [b"{broken"], first_offset=1)
+    after = _read_sums(database, reader)
+    restored = "update pipeline.{} set {} where batch_id = %s"
+    query(database, restored.format("batch_range", "committed_at = null"), [newest])
+    query(database, restored.format("batch", "state = 'planned', committed_at = null"), [newest])
+    query(database, "delete from pipeline.batch_sums")
+    assert _read_sums(database, reader) == before
+    query(database, restored.format("batch_range", "committed_at = now()"), [newest])
+    query(database, restored.format("batch", "state = 'committed', committed_at = now()"), [newest])
+    assert _read_sums(database, reader) == after
+
+
 def test_without_kafka_the_ledger_is_told(database: str) -> None:
     """Lag is not known then, and all else is; the brokers aren't asked again at once."""
     load_values(database, CHARTS, [b"{broken"])

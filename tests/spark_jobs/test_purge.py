@@ -15,15 +15,16 @@ from typer.testing import CliRunner
 
 from spark_jobs import ledger
 from spark_jobs.batch import OffsetRange
-from spark_jobs.lease import take_lease
+from spark_jobs.lease import LeaseLost, take_lease
 from spark_jobs.lease_holders import TopicBusy
 from spark_jobs.purge import JanitorNeeded, PurgeReport, purge_topic, rehearse_purge
-from spark_jobs.purge_letters import read_origin
+from spark_jobs.purge_letters import find_old_letters, purge_letters, read_origin
 from spark_jobs.purge_tables import Doomed, PurgedTable, lock_tables, purge_tables
 from spark_jobs.reconcile import reconcile
 from spark_jobs.retry import BatchUnfinished
 from spark_jobs.topic_state import TopicIdentity
 from tests.builders import a_bare_chart_message, a_chart_message, query, to_bytes
+from tests.spark_jobs.intruder import Intruder
 from tests.spark_jobs.quarantined import CHARTS, a_job, load_values
 from trendscript.cli.main import app
 from trendscript.contracts import load_contract, load_contracts
@@ -249,6 +250,41 @@ def test_quarantine_is_read_before_tables_are_locked(database: str) -> None:
                 assert not purging.done()
             assert query(database, _LOCKS, ["processed.video", True]) == [(0,)]
         assert purging.result(60).tables["processed.video"] == PurgedTable(1)
+
+
+@pytest.mark.parametrize(("ends_lease", "refusal"), [(True, LeaseLost), (False, BatchUnfinished)])
+def test_a_purge_that_loses_its_topic_while_it_reads_deletes_nothing(
+    database: str, refusal: type[Exception], *, ends_lease: bool
+) -> None:
+    """Reading takes minutes: whoever has planned a batch by then has rows to come, and positions of its own."""
+    load_values(database, CHARTS, [an_entry("a", OLD), b"{broken"])
+    with ThreadPoolExecutor(1) as pool, Intruder(database, OffsetRange(0, 2, 3), ends_lease=ends_lease) as intruder:
+        with closing(psycopg2.connect(database)) as reader, reader, reader.cursor() as cursor:
+            cursor.execute("lock table pipeline.dead_letter in access exclusive mode")
+            purging = pool.submit(purge, database)
+            while query(database, _LOCKS, ["pipeline.dead_letter", False]) == [(0,)]:
+                assert not purging.done()
+            intruder.come()
+        with pytest.raises(refusal):
+            purging.result(60)
+    assert entries(database) == [("a", 10)]
+    assert query(database, "select count(*) from pipeline.purge") == [(0,)]
+
+
+def test_a_letter_that_took_the_place_of_an_old_one_stays(database: str) -> None:
+    """After a restored Kafka another message may stand there, which nobody has found old."""
+    load_values(database, CHARTS, [an_entry("?", OLD), an_entry("?", OLD)])
+    with closing(psycopg2.connect(database)) as connection, connection, connection.cursor() as cursor:
+        old = find_old_letters(connection, "charts", DOOMED)
+        assert [offset for _, _, offset, _ in old] == [0, 1]
+        query(
+            database,
+            'update pipeline.dead_letter set message_value = %s, message_timestamp = now() where "offset" = 0',
+            [an_entry("?", NEW)],
+        )
+        (stretch,) = purge_letters(cursor, old)
+    assert (stretch.from_offset, stretch.unclosed) == (1, 1)
+    assert query(database, 'select "offset" from pipeline.dead_letter') == [(0,)]
 
 
 def test_a_topic_that_is_at_work_is_left_alone(database: str) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import os
+import subprocess
+import time
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
+import psycopg2
 import pytest
 
 from spark_jobs.bronze import bronze_path
@@ -18,14 +23,19 @@ from spark_jobs.purge import PurgeReport, purge_topic, rehearse_purge
 from spark_jobs.purge_tables import Doomed
 from spark_jobs.reconcile import reconcile
 from spark_jobs.silver import silver_path
+from tests.builders import query
 from tests.spark_jobs.intruder import steal_lease
 from tests.spark_jobs.quarantined import Killed, kill_at
+from tests.spark_jobs.test_cli import BIN, publish_usage
+from tests.spark_jobs.test_follow_process import WAITS
 from tests.spark_jobs.test_load import a_chart_message, a_video_id
 from tests.spark_jobs.test_purge import as_janitor
+from trendscript.contracts import load_contract
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from tests.conftest import Stack
     from tests.spark_jobs.conftest import Loading
 
 DOOMED = Doomed(datetime(2026, 11, 1, tzinfo=UTC))
@@ -160,6 +170,49 @@ def test_a_purge_that_loses_its_topic_while_spark_starts_leaves_the_lake_alone(l
     assert all(has_value for _, has_value in contents(loading))
     report = purge(loading)
     assert (report.resumed, report.lake and report.lake.messages) == (1, 2)
+
+
+@pytest.mark.usefixtures("topics")
+def test_a_purge_whose_spark_is_killed_is_finished_by_the_next(
+    stack: Stack, loading: Loading, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Between two steps in the lake: 75, with what is left written down."""
+    contract = load_contract("api_usage")
+    publish_usage(stack, b'{"captured_at": "2020-01-01T00:00:00Z"}')
+    usage = replace(loading, contract=contract)
+    usage.load()
+    command = [str(BIN / "trendscript"), "purge", "--topic", "api_usage", "--older-than", "1d", "--json"]
+    settings = os.environ | environment | {"LAKE_PATH": str(loading.job.lake)}
+    with (
+        (tmp_path / "err").open("wb") as err,
+        subprocess.Popen(command, env=settings, stdout=subprocess.DEVNULL, stderr=err) as process,
+    ):
+        _kill_java(process, loading.dsn)
+        assert process.wait(60) == 75
+    assert "Spark has ended" in (tmp_path / "err").read_text(encoding="utf-8")
+    assert loading.query("select finished_at from pipeline.purge") == [(None,)]
+
+    report = purge(usage)
+
+    assert (report.resumed, report.lake and report.lake.messages) == (1, 1)
+    assert loading.query("select count(*) from pipeline.purge where finished_at is null") == [(0,)]
+
+
+def _kill_java(process: subprocess.Popen[bytes], dsn: str) -> None:
+    """Kill the process's Spark when it has started, while the process asks whether the topic is still its own."""
+
+    def wait_for(statement: str) -> None:
+        while query(dsn, statement) == [(0,)]:
+            assert process.poll() is None
+            time.sleep(0.1)
+
+    wait_for("select count(*) from pipeline.purge")
+    time.sleep(1)  # it asks once more before it starts Spark, which takes longer than this
+    with closing(psycopg2.connect(dsn)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("lock table pipeline.batch in access exclusive mode")
+        wait_for(WAITS)
+        (java,) = [child for child in psutil.Process(process.pid).children() if child.name() == "java"]
+        java.kill()
 
 
 def test_a_replay_from_the_lake_passes_over_what_was_purged(loading: Loading) -> None:

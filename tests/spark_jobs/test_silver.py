@@ -65,6 +65,19 @@ def test_silver_makes_up_what_it_lacks_and_never_doubles(loading: Loading) -> No
     assert _silver(loading, "video").count() == 2
 
 
+def test_a_silver_table_of_before_keeps_text_out_of_its_log_from_now_on(loading: Loading) -> None:
+    """Delta's log would keep a column's least and greatest value for longer than a purge may."""
+    loading.publish(a_chart_message(a_video_id(1), title="a title of before"))
+    loading.load(silver=True)
+    path = silver_path(str(loading.job.lake), loading.contract, loading.contract.table("video"))
+    loading.job.spark.sql(f"alter table delta.`{path}` unset tblproperties ('delta.dataSkippingStatsColumns')")
+    loading.publish(a_chart_message(a_video_id(2), title="a title from now on"))
+    loading.load(silver=True)
+    newest = max(Path(path).glob("_delta_log/*.json")).read_text(encoding="utf-8")
+    assert "maxValues" in newest
+    assert "a title from now on" not in newest
+
+
 def test_silver_is_left_alone_by_a_load_that_lost_its_topic(loading: Loading) -> None:
     """Whoever has the topic by then may be deleting files that no version needs; the next load makes it up."""
     loading.publish(a_chart_message(a_video_id(1)))
