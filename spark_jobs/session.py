@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
+from spark_jobs.class_archive import empty_conf, find_class_archive, to_java_options
 from spark_jobs.failures import SparkDied
 from trendscript.local.jars import spark_jars
 from trendscript.local.java import java_home
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 _OPTIONS = {
     "spark.sql.session.timeZone": "UTC",
@@ -48,19 +49,23 @@ _OPTIONS = {
 
 
 def build_session(
-    master: str, log_file: Path | None = None, on_progress: Callable[[str], None] = lambda _: None
+    master: str,
+    log_file: Path | None = None,
+    on_progress: Callable[[str], None] = lambda _: None,
+    *,
+    java_options: Sequence[str] | None = None,
 ) -> SparkSession:
     """Start Spark, or take the session that spark-submit has made, with the options the job relies on.
 
     Started from here it finds Java and the jars itself, and what the Java side has to say goes to
-    `log_file`; spark-submit has its own ways for all three.
+    `log_file`; spark-submit has its own ways for all three. `java_options` stand for those of the class archive.
     """
     builder = SparkSession.Builder().appName("trendscript load")
     for name, value in _OPTIONS.items():
         builder = builder.config(name, value)
     if "PYSPARK_GATEWAY_PORT" in os.environ:
         return builder.getOrCreate()
-    builder = _launched_here(builder, master, on_progress)
+    builder = _launched_here(builder, master, java_options, on_progress)
     with _output_into(log_file):
         return builder.getOrCreate()
 
@@ -84,17 +89,33 @@ def check_started_alive() -> None:
 
 
 def _launched_here(
-    builder: SparkSession.Builder, master: str, on_progress: Callable[[str], None]
+    builder: SparkSession.Builder, master: str, java_options: Sequence[str] | None, on_progress: Callable[[str], None]
 ) -> SparkSession.Builder:
     os.environ["JAVA_HOME"] = str(java_home())
     # Spark would start the `python3` of the PATH, which need not be this environment's.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    builder = builder.master(master).config("spark.jars", ",".join(str(jar) for jar in spark_jars(on_progress)))
-    quiet = Path(__file__).parent / "log4j2.properties"
-    builder = builder.config("spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile={quiet.as_uri()}")
+    builder = builder.master(master)
+    options = [f"-Dlog4j2.configurationFile={(Path(__file__).parent / 'log4j2.properties').as_uri()}"]
+    jars = [str(jar) for jar in spark_jars(on_progress)]
     if master.startswith("local"):
         builder = builder.config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1")
-    return builder
+        archived = _use_class_archive()
+        options += archived if java_options is None else java_options
+        # Not "spark.jars": an archive holds classes of the class path alone.
+        builder = builder.config("spark.driver.extraClassPath", os.pathsep.join(jars))
+    else:
+        builder = builder.config("spark.jars", ",".join(jars))
+    return builder.config("spark.driver.extraJavaOptions", to_java_options(options))
+
+
+def _use_class_archive() -> list[str]:
+    """Java's options for a quicker start, if that was prepared."""
+    archive = find_class_archive()
+    if archive is None:
+        return []
+    empty_conf().mkdir(parents=True, exist_ok=True)
+    os.environ["SPARK_CONF_DIR"] = str(empty_conf())
+    return archive.options
 
 
 @contextmanager

@@ -22,13 +22,15 @@ def register(app: typer.Typer) -> None:
 
 
 def setup() -> None:
-    """Prepare Java and the jars for Kafka and Spark, and tell Spark of them; starts nothing."""
+    """Prepare Java, the jars for Kafka and Spark, and a quick start of Spark; leaves nothing running."""
+    from spark_jobs.class_archive import make_class_archive  # noqa: PLC0415  (keeps --help quick)
     from trendscript.local.jars import spark_jars  # noqa: PLC0415  (keeps --help quick)
     from trendscript.local.java import java_home  # noqa: PLC0415  (keeps --help quick)
     from trendscript.local.spark_conf import prepare_spark  # noqa: PLC0415  (keeps --help quick)
 
     home = java_home()
     prepare_spark(spark_jars(_say), home, _say)
+    make_class_archive(_say)
     _say(f"Ready: Java is {home}.")
 
 

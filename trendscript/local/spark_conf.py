@@ -63,6 +63,11 @@ def installed_spark() -> Path:
     return Path(spec.origin).parent
 
 
+def is_ours(file: Path) -> bool:
+    """Whether `write_spark_conf` has written this file of a Spark configuration, and nobody has taken it over."""
+    return file.is_file() and file.read_text(encoding="utf-8", errors="replace").startswith(_MARK)
+
+
 def _write_own(path: Path, text: str, on_progress: Callable[[str], None]) -> None:
     present = path.read_text(encoding="utf-8") if path.exists() else _MARK
     if not present.startswith(_MARK):
