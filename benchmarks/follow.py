@@ -60,15 +60,18 @@ def main(
     minutes: Annotated[float, typer.Option(min=1, help="End after so long, however many there were.")] = 60,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file too.")] = None,
 ) -> None:
-    """Measure whether memory stays flat; ends with 1 where it grows."""
+    """Measure whether memory stays flat; ends with 1 where it grows. What was measured is told as it comes."""
+    samples: list[Sample] = []
+    slopes = dict.fromkeys(_KINDS, 0.0)
     with own_stack() as own:
         servers = Servers(own.home, own.bootstrap_servers, own.dsn, own.home)
-        samples = list(measure(servers, batches, every, messages, time.monotonic() + 60 * minutes))
-    slopes = {kind: slope(samples, kind) for kind in _KINDS}
+        for sample in measure(servers, batches, every, messages, time.monotonic() + 60 * minutes):
+            samples.append(sample)
+            slopes = {kind: slope(samples, kind) for kind in _KINDS}
+            _tell(sample)
+            if json_file is not None:
+                _write(json_file, samples, slopes)
     _print(samples, slopes)
-    if json_file is not None:
-        figures = {"machine": describe_machine(), "samples": [asdict(one) for one in samples], "slopes": slopes}
-        json_file.write_bytes(orjson.dumps(figures, option=orjson.OPT_INDENT_2))
     grown = [kind for kind, per_hundred in slopes.items() if per_hundred > _ALLOWED[kind]]
     for kind in grown:
         say(f"{kind} grows by {slopes[kind]:.1f} MiB a hundred batches; {_ALLOWED[kind]:.1f} would be flat.")
@@ -89,7 +92,6 @@ def measure(servers: Servers, batches: int, every: int, messages: int, until: fl
             done += every
             seconds = (time.monotonic() - since) / every
             yield _look(process.pid, postgres, done, seconds)
-            say(f"{done} batches, {seconds:.2f} s each")
             since = time.monotonic()
     finally:
         process.terminate()
@@ -202,6 +204,16 @@ def slope(samples: Sequence[Sample], kind: str) -> float:
     x_mean, y_mean = sum(xs) / len(xs), sum(ys) / len(ys)
     above = sum((x - x_mean) * (y - y_mean) for x, y in zip(xs, ys, strict=True))
     return above / sum((x - x_mean) ** 2 for x in xs)
+
+
+def _tell(sample: Sample) -> None:
+    memory = ", ".join(f"{kind} {getattr(sample, kind):,.1f}" for kind in _KINDS)
+    say(f"{sample.batches} batches, {sample.seconds:.2f} s each; MiB: {memory}")
+
+
+def _write(file: Path, samples: Sequence[Sample], slopes: dict[str, float]) -> None:
+    figures = {"machine": describe_machine(), "samples": [asdict(one) for one in samples], "slopes": slopes}
+    file.write_bytes(orjson.dumps(figures, option=orjson.OPT_INDENT_2))
 
 
 def _print(samples: Sequence[Sample], slopes: dict[str, Any]) -> None:
