@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _HERE = Path(__file__).parent
 _ROOT = _HERE.parents[1]
 _LONGEST_CASE = 900
+_LONGEST_WHY = 500
 _COLD_SHARE = 4
 _PARTITIONS = 3
 _WITH_LAKE = 0.4
@@ -139,11 +140,11 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
             seconds=verdict.seconds,
             steps=verdict.steps,
             code=item.config.stash[_CODE],
+            why=None if call.excinfo is None else call.excinfo.exconly(tryshort=True)[:_LONGEST_WHY],
         )
         item.config.stash[_RESULTS].append(result)
         if path := item.config.getoption("--results"):
             append_result(path, result)
-    del call
     return report
 
 

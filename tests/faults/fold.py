@@ -48,7 +48,9 @@ def _same(value: Any) -> Any:
 
 
 def _microseconds(value: str | None) -> int | None:
-    return None if value is None else (datetime.fromisoformat(value) - _EPOCH) // timedelta(microseconds=1)
+    if value is None:
+        return None
+    return (datetime.fromisoformat(value.replace("z", "Z")) - _EPOCH) // timedelta(microseconds=1)
 
 
 def _integer(value: Any) -> int | None:

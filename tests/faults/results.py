@@ -21,7 +21,7 @@ class Result:
     """One run of a case: its numbers in the list of faults, and what it came to.
 
     `lost` and `doubled` are None where the run ended before they were counted; `seconds` is how long it took from the
-    fault until everything was in its place, `steps` those of a case that is made of many.
+    fault until everything was in its place, `steps` those of a case that is made of many; `why` it failed, in short.
     """
 
     case: str
@@ -33,6 +33,7 @@ class Result:
     seconds: float | None
     steps: int | None
     code: str
+    why: str | None = None
 
 
 def code_version(root: Path) -> str:
