@@ -27,6 +27,8 @@ from trendscript.local.spark_conf import installed_spark, is_ours
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from trendscript.local.java import Java
+
 _TRAINING_SECONDS = 600
 _FOLDERS = "classes-"
 _JAVA = "17."
@@ -51,19 +53,18 @@ class ClassArchive:
         return [f"-XX:SharedArchiveFile={self.file}", "-Xshare:auto", "-Xlog:cds*=off"] if self.exists else []
 
 
-def find_class_archive(environ: Mapping[str, str] = os.environ) -> ClassArchive | None:
-    """The archive that fits the Java, Spark and jars at hand; None where Spark is somebody else's, or set up by them.
+def find_class_archive(java: Java, environ: Mapping[str, str] = os.environ) -> ClassArchive | None:
+    """The archive that fits this Java, our Spark and its jars; None where Spark is somebody else's, or set up by them.
 
     An archive fits one class path alone, and Spark puts its configuration's folder there, which has to be empty. It
     names a jar twice there as well, which Java 21 takes for another class path than the one it has written down.
     """
     spark = installed_spark()
+    if not java.version.startswith(_JAVA):
+        return None
     if "SPARK_HOME" in environ or environ.get("SPARK_CONF_DIR", str(empty_conf())) != str(empty_conf()):
         return None
     if not all(is_ours(file) for file in (spark / "conf").glob("*")):
-        return None
-    java = find_java(environ)
-    if not java.version.startswith(_JAVA):
         return None
     facts = [java.home, java.version, spark, *sorted((spark / "jars").glob("*.jar")), *spark_jars()]
     name = hashlib.sha256("\n".join(map(str, facts)).encode()).hexdigest()[:12]
@@ -84,7 +85,7 @@ def make_class_archive(on_progress: Callable[[str], None] = lambda _: None) -> C
 
     None where there can be none; what went wrong is said, and nothing else fails for it.
     """
-    archive = find_class_archive()
+    archive = find_class_archive(find_java())
     if archive is None or archive.exists:
         return archive
     _cache().mkdir(parents=True, exist_ok=True)

