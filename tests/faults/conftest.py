@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from contextlib import closing
@@ -189,11 +188,12 @@ def spark(stack: Stack, faults: Faults) -> Iterator[SparkSession]:
     session.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def producer(stack: Stack) -> Iterator[KafkaProducer]:
-    """A producer that leaves the partition to the test."""
-    # It goes on asking for topics that are long deleted, and says so each time.
-    logging.getLogger("kafka.cluster").setLevel(logging.CRITICAL)
+    """A producer that leaves the partition to the test.
+
+    One a test: after a topic that it wrote to is deleted, it asks for it without a pause and takes a whole core.
+    """
     with closing(KafkaProducer(bootstrap_servers=stack.bootstrap_servers, acks="all", max_request_size=2**23)) as found:
         yield found
 
