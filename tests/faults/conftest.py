@@ -192,7 +192,7 @@ def spark(stack: Stack, faults: Faults) -> Iterator[SparkSession]:
 def producer(stack: Stack) -> Iterator[KafkaProducer]:
     """A producer that leaves the partition to the test.
 
-    One a test: after a topic that it wrote to is deleted, it asks for it without a pause and takes a whole core.
+    One a test: after a topic that it wrote to is deleted, it asks for it without a pause, a core of work.
     """
     with closing(KafkaProducer(bootstrap_servers=stack.bootstrap_servers, acks="all", max_request_size=2**23)) as found:
         yield found
