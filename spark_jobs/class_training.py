@@ -10,26 +10,24 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from spark_jobs.batch import Batch, OffsetRange
 from spark_jobs.bronze import append_to_bronze
 from spark_jobs.lake import count_messages, read_lake
-from spark_jobs.messages import read_messages
+from spark_jobs.messages import number_ranges
+from spark_jobs.raw_messages import RAW_SCHEMA, SPARK_COLUMNS
 from spark_jobs.session import build_session
 from spark_jobs.topic_state import TopicIdentity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    import pyarrow as pa
     from pyspark.sql import SparkSession
 
-_NOBODY = "127.0.0.1:9"
 _SECONDS_TO_END = 300
 _BATCH = Batch(1, "training", "id", "load", (OffsetRange(0, 0, 1), OffsetRange(1, 0, 1)))
-_MESSAGES = (
-    "partition int, offset bigint, timestamp timestamp, key binary, value binary, "
-    "headers array<struct<key: string, value: binary>>"
-)
+_MESSAGE = (0, 0, None, b"", b"{}", None)
 
 
 def main() -> None:
@@ -45,29 +43,15 @@ def main() -> None:
 
 
 def train(spark: SparkSession, folder: str) -> None:
-    """Prepare to read a topic where nobody answers, and write and read a lake of one message."""
-    read_messages(spark, _BATCH, _NOBODY, None)
-    _make_consumer(spark)
-    messages = spark.createDataFrame([(0, 0, None, b"", b"{}", None)], _MESSAGES)
-    append_to_bronze(messages.mapInArrow(_pass_on, _MESSAGES), _BATCH, folder)
+    """Write a lake of two messages, and read it."""
+    append_to_bronze(number_ranges(spark, _BATCH).mapInArrow(_one_message, SPARK_COLUMNS), _BATCH, folder)
     count_messages(read_lake(spark, TopicIdentity("training", "", "id"), _BATCH.ranges, folder))
 
 
-def _make_consumer(spark: SparkSession) -> None:
-    """What reads from Kafka in Spark's tasks, to which no task comes without brokers."""
-    java: Any = spark.sparkContext._jvm  # noqa: SLF001  (PySpark offers no other way to its JVM)
-    settings = java.java.util.Properties()
-    settings.put("bootstrap.servers", _NOBODY)
-    for kind in ("key", "value"):
-        settings.put(f"{kind}.deserializer", "org.apache.kafka.common.serialization.ByteArrayDeserializer")
-    consumer = java.org.apache.kafka.clients.consumer.KafkaConsumer(settings)
-    consumer.assign([java.org.apache.kafka.common.TopicPartition("training", 0)])
-    consumer.poll(java.java.time.Duration.ofMillis(200))
-    consumer.close()
-
-
-def _pass_on(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    yield from batches
+def _one_message(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        columns = [pa.array([value], kind) for value, kind in zip(_MESSAGE, RAW_SCHEMA.types, strict=True)]
+        yield from [pa.RecordBatch.from_arrays(columns, schema=RAW_SCHEMA)] * batch.num_rows
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Enforce the contract: an Arrow batch of raw messages goes in, rows a table and rejects with a reason come out.
 
-Pure: no clock, no environment, no I/O. The batch has the columns of `RAW_SCHEMA`.
+Pure: no clock, no environment, no I/O. The batch has the columns of `raw_messages.RAW_SCHEMA`.
 """
 
 from __future__ import annotations
@@ -27,17 +27,6 @@ _ARROW_TYPES: dict[str, pa.DataType] = {
     "array": pa.list_(pa.string()),
     "object": pa.string(),
 }
-
-RAW_SCHEMA = pa.schema(
-    [
-        ("partition", pa.int32()),
-        ("offset", pa.int64()),
-        ("timestamp", pa.timestamp("us", "UTC")),
-        ("key", pa.binary()),
-        ("value", pa.binary()),
-        ("headers", pa.list_(pa.struct([("key", pa.string()), ("value", pa.binary())]))),
-    ]
-)
 
 REJECTS_SCHEMA = pa.schema(
     [

@@ -15,6 +15,8 @@ from trendscript.errors import NeedsAPerson, ServerUnreachable, TrendscriptError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from spark_jobs.batch import OffsetRange
+
 # SQLSTATE classes of failures that pass: connection, rollback, resources, operator intervention, lock not available.
 _PASSING = ("08", "40", "53", "57", "55P03")
 # libpq's words where it carries no SQLSTATE: while connecting.
@@ -53,6 +55,14 @@ class RangeRefused(NeedsAPerson):
 
 class LoadInterrupted(TryAgainLater):
     """Raised when a passing fault outlasted every attempt; the batch stays planned and the next load resumes it."""
+
+
+class ReadingCutOff(TryAgainLater):
+    """Raised when a range's messages ended before the range did: brokers fell silent, or don't hold them any more."""
+
+    def __init__(self, wanted: OffsetRange, reached: int, cause: str = "messages follow that did not come") -> None:
+        self.wanted, self.reached, self.cause = wanted, reached, cause
+        super().__init__(f"reading ended at offset {reached}: {cause}; the range was rolled back.")
 
 
 class SparkDied(TryAgainLater):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from spark_jobs.counts import CountsDisagree
-from spark_jobs.enforce import RAW_SCHEMA
+from spark_jobs.raw_messages import RAW_SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

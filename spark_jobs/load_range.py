@@ -23,14 +23,17 @@ from spark_jobs.connection import executor_dsn
 from spark_jobs.counts import MessageCounts, TableCounts
 from spark_jobs.failures import RangeFailure, to_failure
 from spark_jobs.fault_points import reach
+from spark_jobs.kafka_reader import read_range
 from spark_jobs.letters import LETTERS, read_letters
 from spark_jobs.merge import merge_tables
+from spark_jobs.messages import pick_ranges
 from spark_jobs.offsets import PositionMoved, TopicRecreated
 from spark_jobs.staging import READ_LETTERS, check_whole, keep_rejects, stage_messages
 from spark_jobs.statements import quote
 from spark_jobs.topic_state import read_topic_identity
 from spark_jobs.transaction import RangeTransaction
 from trendscript.errors import NeedsAPerson
+from trendscript.kafka import librdkafka_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -93,6 +96,18 @@ def range_loader(task: RangeTask) -> Callable[[Iterable[pa.RecordBatch]], Iterat
             for partition, pieces in split_by_partition(batches)
         ),
     )
+
+
+def kafka_loader(task: RangeTask) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """The same for ranges that the task itself reads from Kafka: their places in the plan come in."""
+    return lambda numbers: _load(
+        task, ((wanted, partial(_from_kafka, task, wanted)) for wanted in pick_ranges(task.batch, numbers))
+    )
+
+
+def _from_kafka(task: RangeTask, wanted: OffsetRange, _transaction: RangeTransaction) -> Iterator[pa.RecordBatch]:
+    options = librdkafka_options(task.bootstrap_servers, task.client_properties)
+    return read_range(task.batch.topic, wanted, options)
 
 
 def load_letters(task: RangeTask) -> Iterator[pa.RecordBatch]:

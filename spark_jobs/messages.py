@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
-from pyspark.sql import functions as F  # noqa: N812  (the name every PySpark reader knows)
-
-from spark_jobs.kafka_options import spark_kafka_options
+from spark_jobs.kafka_reader import read_range
+from spark_jobs.raw_messages import SPARK_COLUMNS
+from trendscript.kafka import librdkafka_options
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
 
-    from spark_jobs.batch import Batch
+    from spark_jobs.batch import Batch, OffsetRange
 
 
 def read_messages(
@@ -22,29 +23,26 @@ def read_messages(
 ) -> DataFrame:
     """Messages of the batch's ranges as bytes: partition, offset, timestamp, key, value, headers.
 
-    One Spark task is one range. Fails when an offset is no longer held.
+    One Spark task is one range. Fails with ReadingCutOff when an offset is no longer held. What is secret in
+    `client_properties` is read where the task runs.
     """
-    partitions = {batch.topic: [found.partition for found in batch.ranges]}
-    starting = {batch.topic: {str(found.partition): found.from_offset for found in batch.ranges}}
-    # Integers, never "latest": that is resolved by each task attempt, so a retry would read another range.
-    ending = {batch.topic: {str(found.partition): found.until_offset for found in batch.ranges}}
-    return (
-        spark.read.format("kafka")
-        .options(**spark_kafka_options(bootstrap_servers, client_properties))
-        # Not "subscribe": a partition added since the plan would make a resumed batch fail for ever.
-        .option("assign", json.dumps(partitions))
-        .option("startingOffsets", json.dumps(starting))
-        .option("endingOffsets", json.dumps(ending))
-        .option("failOnDataLoss", "true")
-        .option("kafka.isolation.level", "read_committed")
-        .option("includeHeaders", "true")
-        .load()
-        .select(
-            F.col("partition"),
-            F.col("offset"),
-            F.col("timestamp"),
-            F.col("key"),
-            F.col("value"),
-            F.col("headers"),
-        )
-    )
+
+    def read(numbers: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        options = librdkafka_options(bootstrap_servers, client_properties)
+        for wanted in pick_ranges(batch, numbers):
+            yield from read_range(batch.topic, wanted, options)
+
+    return number_ranges(spark, batch).mapInArrow(read, SPARK_COLUMNS)
+
+
+def number_ranges(spark: SparkSession, batch: Batch, *, in_one_task: bool = False) -> DataFrame:
+    """The places of the batch's ranges in its plan; each in a Spark task of its own, or all in one."""
+    count = len(batch.ranges)
+    return spark.range(0, count, 1, 1 if in_one_task else count)
+
+
+def pick_ranges(batch: Batch, numbers: Iterable[pa.RecordBatch]) -> Iterator[OffsetRange]:
+    """The ranges that a task was given the places of."""
+    for places in numbers:
+        for (number,) in zip(*(column.to_pylist() for column in places.columns), strict=True):
+            yield batch.ranges[number]

@@ -22,7 +22,7 @@ def to_range_task(
     job: Job, contract: Contract, batch: Batch, *, dry_run: bool = False, expected: Mapping[int, int] | None = None
 ) -> RangeTask:
     """All that loading a range of the batch takes. In a replay a message decides anew about the row it made."""
-    order = merge_order(load_contracts().values())
+    order = merge_order([*load_contracts().values(), contract])
     return RangeTask(
         batch=batch,
         contract=contract,

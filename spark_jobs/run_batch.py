@@ -8,21 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from py4j.protocol import Py4JError
-from pyspark.errors import AnalysisException, PySparkException, PythonException
+from pyspark.errors import AnalysisException, PySparkException
 
 from spark_jobs.bronze import append_to_bronze, note_in_lake
 from spark_jobs.failures import LoadInterrupted
 from spark_jobs.fault_points import reach
 from spark_jobs.finish import finish_batch
 from spark_jobs.lake import check_held_by_lake, count_messages, count_purged, lake_failures, read_lake
-from spark_jobs.load_range import range_loader
+from spark_jobs.load_range import kafka_loader, range_loader
 from spark_jobs.loaded import read_loaded
-from spark_jobs.messages import read_messages
+from spark_jobs.messages import number_ranges, read_messages
 from spark_jobs.offsets import TopicRecreated, check_readable
 from spark_jobs.ranges import check_outcomes, to_range_task
 from spark_jobs.report import TopicReport, to_rehearsal_report
 from spark_jobs.retry import rehearse_letters, run_retry
 from spark_jobs.session import check_alive
+from spark_jobs.spark_failures import check_refused, is_bug, say_what_failed
 from spark_jobs.topic_state import TopicIdentity
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2 spells its classes small)
     from pyspark.sql import DataFrame, Row
 
-    from spark_jobs.batch import Batch, RangeTask
+    from spark_jobs.batch import Batch
     from spark_jobs.job import LoadJob
     from spark_jobs.report import BatchReport
     from trendscript.contracts.model import Contract
@@ -89,18 +90,17 @@ def _run(job: LoadJob, contract: Contract, batch: Batch, seconds: dict[str, floa
 
 def _load_from_kafka(job: LoadJob, contract: Contract, batch: Batch, seconds: dict[str, float]) -> set[int]:
     """Load every range in a task of its own. The partitions whose transaction is committed."""
-    messages = read_messages(job.spark, batch, job.bootstrap_servers, job.client_properties)
     # What a replay reads from Kafka is in bronze already.
     if job.lake is not None and batch.kind == "load":
         with job.timed(batch.topic, "bronze", seconds), _spark_failures(job, batch):
+            messages = read_messages(job.spark, batch, job.bootstrap_servers, job.client_properties)
             append_to_bronze(messages, batch, job.lake)
         with job.connected(f"bronze of {batch.topic}") as connection, connection, connection.cursor() as cursor:
             note_in_lake(cursor, batch.batch_id)
         reach("after_bronze")
     with job.timed(batch.topic, "load", seconds), _spark_failures(job, batch):
-        if messages.rdd.getNumPartitions() != len(batch.ranges):
-            raise RuntimeError(f"Spark made {messages.rdd.getNumPartitions()} tasks of {len(batch.ranges)} ranges")
-        return check_outcomes(batch.topic, _map_ranges(messages, to_range_task(job, contract, batch)))
+        loader = kafka_loader(to_range_task(job, contract, batch))
+        return check_outcomes(batch.topic, _run_tasks(number_ranges(job.spark, batch), loader))
 
 
 def _load_from_lake(job: LoadJob, contract: Contract, batch: Batch, seconds: dict[str, float]) -> set[int]:
@@ -108,7 +108,7 @@ def _load_from_lake(job: LoadJob, contract: Contract, batch: Batch, seconds: dic
     messages, expected = _read_lake(job, batch, seconds)
     with job.timed(batch.topic, "load", seconds), _spark_failures(job, batch):
         task = to_range_task(job, contract, batch, expected=expected)
-        loaded = check_outcomes(batch.topic, _map_ranges(messages, task))
+        loaded = check_outcomes(batch.topic, _run_tasks(messages, range_loader(task)))
     missing = [partition for partition in expected if partition not in loaded]
     if missing:
         raise LoadInterrupted(f"{batch.topic}: no task saw partition {missing[0]} of batch {batch.batch_id}.")
@@ -128,8 +128,8 @@ def _read_lake(job: LoadJob, batch: Batch, seconds: dict[str, float]) -> tuple[D
     return messages, expected
 
 
-def _map_ranges(messages: DataFrame, task: RangeTask) -> list[Row]:
-    return messages.mapInArrow(range_loader(task), _OUTCOME_COLUMNS).collect()
+def _run_tasks(rows: DataFrame, loader: Any) -> list[Row]:
+    return rows.mapInArrow(loader, _OUTCOME_COLUMNS).collect()
 
 
 def rehearse_batch(job: LoadJob, contract: Contract, batch: Batch) -> TopicReport:
@@ -137,14 +137,15 @@ def rehearse_batch(job: LoadJob, contract: Contract, batch: Batch) -> TopicRepor
     if batch.source == "quarantine":
         return TopicReport(contract.topic, (rehearse_letters(job, contract, batch),))
     seconds: dict[str, float] = {}
-    expected = None
     if batch.source == "lake":
         messages, expected = _read_lake(job, batch, seconds)
+        rows = messages.coalesce(1)
+        loader = range_loader(to_range_task(job, contract, batch, dry_run=True, expected=expected))
     else:
-        messages = read_messages(job.spark, batch, job.bootstrap_servers, job.client_properties)
-    task = to_range_task(job, contract, batch, dry_run=True, expected=expected)
+        rows = number_ranges(job.spark, batch, in_one_task=True)
+        loader = kafka_loader(to_range_task(job, contract, batch, dry_run=True))
     with job.timed(batch.topic, "dry run", seconds), _spark_failures(job, batch):
-        outcomes = _map_ranges(messages.coalesce(1), task)
+        outcomes = _run_tasks(rows, loader)
     check_outcomes(batch.topic, outcomes)
     return TopicReport(contract.topic, (to_rehearsal_report(batch, outcomes, seconds),))
 
@@ -155,11 +156,12 @@ def _spark_failures(job: LoadJob, batch: Batch) -> Iterator[None]:
     try:
         with lake_failures(batch.topic):
             yield
-    except (PythonException, AnalysisException):
-        raise  # neither passes by itself
     except (PySparkException, Py4JError) as error:  # what PySpark can't classify stays Py4J's
+        if isinstance(error, AnalysisException) or is_bug(error):
+            raise  # neither passes by itself
+        check_refused(error)
         check_alive(job.spark)
-        text = f"Spark's job failed ({str(error).strip().splitlines()[0]}); the batch stays planned."
+        text = f"Spark's job failed ({say_what_failed(error)}); the batch stays planned."
         if batch.source == "lake":
             raise LoadInterrupted(f"{batch.topic}: {text}") from error
         state = job.topic_state(batch.topic)

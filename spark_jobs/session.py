@@ -33,12 +33,6 @@ _OPTIONS = {
     "spark.sql.execution.arrow.maxRecordsPerBatch": "5000",
     # Arrow's text columns hold 2 GiB at most, and 5,000 messages of 8 MiB would be past that.
     "spark.sql.execution.arrow.maxBytesPerBatch": str(64 * 1024 * 1024),
-    # Each batch reads as a group of its own: its consumers, and the megabyte that each may have fetched, are no use to
-    # the next one, and would be kept for five minutes.
-    "spark.kafka.consumer.cache.timeout": "10s",
-    "spark.kafka.consumer.cache.evictorThreadRunInterval": "10s",
-    "spark.kafka.consumer.fetchedData.cache.timeout": "10s",
-    "spark.kafka.consumer.fetchedData.cache.evictorThreadRunInterval": "10s",
     "spark.sql.redaction.options.regex": "(?i)url|secret|password|jaas|token|key",
     "spark.ui.enabled": "false",
     # Kept for a page that nobody is shown; a process that goes on for weeks has no use for the last thousand.

@@ -5,6 +5,7 @@ Everything that comes out leaves other topics their turn; what a batch's own job
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -15,13 +16,16 @@ from spark_jobs.failures import LoadInterrupted
 from spark_jobs.lake import lake_failures
 from spark_jobs.session import check_started_alive
 from trendscript.errors import NeedsAPerson
+from trendscript.kafka import BrokerRefused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-
 _PYTHON_ON_EXECUTOR = "org.apache.spark.api.python.PythonException"
 """What a write that failed names among its causes where a function of ours raised."""
+
+_READING_FAILED = re.compile(r"\b(?P<kind>ReadingCutOff|BrokerRefused): (?P<said>[^\n]*)")
+"""The last line of the traceback of a task that could not read from Kafka."""
 
 
 class LakeRefused(NeedsAPerson):
@@ -33,6 +37,25 @@ class LakeRefused(NeedsAPerson):
             f"{topic}: Spark refuses this work on its tables in the lake: {said} What was committed is kept. A silver "
             "table whose columns the contract has changed can be deleted: the next load makes it anew from bronze."
         )
+
+
+def is_bug(error: Exception) -> bool:
+    """Whether a function of ours raised on an executor, and for no reason that Kafka gave it."""
+    of_ours = isinstance(error, PythonException) or _PYTHON_ON_EXECUTOR in str(error)
+    return of_ours and _READING_FAILED.search(str(error)) is None
+
+
+def check_refused(error: Exception) -> None:
+    """Raises BrokerRefused when that is what a task met."""
+    found = _READING_FAILED.search(str(error))
+    if found and found["kind"] == BrokerRefused.__name__:
+        raise BrokerRefused(found["said"]) from error
+
+
+def say_what_failed(error: Exception) -> str:
+    """What Spark's job failed with: why Kafka could not be read, or Spark's own first line."""
+    found = _READING_FAILED.search(str(error))
+    return found["said"] if found else str(error).strip().splitlines()[0]
 
 
 @contextmanager

@@ -14,10 +14,10 @@ import pyarrow.compute as pc
 
 from spark_jobs.counts import CountsDisagree
 from spark_jobs.enforce import Enforcer
+from spark_jobs.failures import ReadingCutOff
 from spark_jobs.fault_points import reach
 from spark_jobs.letters import close_retried
 from spark_jobs.topic_state import has_visible_message
-from trendscript.errors import TryAgainLater
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,17 +61,6 @@ where d.topic_id = $1 and d.partition = $2::integer and d.state in ('open', 'dis
     and exists (select from read_letters as l where l.source_offset = d."offset")
     and not exists (select from rejected_messages as r where r.source_offset = d."offset")
 """
-
-
-class ReadingCutOff(TryAgainLater):
-    """Raised when a range's messages ended before the range did: Spark's reader failed and closed the stream.
-
-    To the Python side such an end looks like any other, so it has to be told by the offsets.
-    """
-
-    def __init__(self, wanted: OffsetRange, reached: int) -> None:
-        self.wanted, self.reached = wanted, reached
-        super().__init__(f"reading ended at offset {reached}, though messages follow; the range was rolled back.")
 
 
 @dataclass(slots=True)

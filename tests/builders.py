@@ -14,6 +14,7 @@ import yaml
 
 from spark_jobs.enforce import Enforcer
 from spark_jobs.merge import merge_tables
+from spark_jobs.raw_messages import RAW_SCHEMA
 from spark_jobs.statements import merge_order, table_statements
 from spark_jobs.transaction import RangeTransaction
 from trendscript.contracts.document import parse_contract
@@ -25,17 +26,6 @@ if TYPE_CHECKING:
     from trendscript.contracts import Contract, Table
 
 _batch_ids = itertools.count(1000)
-
-RAW_SCHEMA = pa.schema(
-    [
-        ("partition", pa.int32()),
-        ("offset", pa.int64()),
-        ("timestamp", pa.timestamp("us", "UTC")),
-        ("key", pa.binary()),
-        ("value", pa.binary()),
-        ("headers", pa.list_(pa.struct([("key", pa.string()), ("value", pa.binary())]))),
-    ]
-)
 
 
 def a_chart_message(

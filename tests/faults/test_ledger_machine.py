@@ -37,7 +37,8 @@ from spark_jobs.load_range import range_loader
 from spark_jobs.loaded import plan_replay_ranges, read_loaded, take_ranges
 from spark_jobs.plan import plan_batch, resume
 from spark_jobs.ranges import to_range_task
-from tests.builders import RAW_SCHEMA, query
+from spark_jobs.raw_messages import RAW_SCHEMA
+from tests.builders import query
 from tests.faults.fold import Produced
 from tests.faults.messages import Teller
 from tests.faults.oracle import Account, examine

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_jobs.enforce import REJECTS_SCHEMA, Enforcer, arrow_schema
-from tests.builders import RAW_SCHEMA, a_bare_chart_message, a_chart_message, a_raw_batch, to_bytes
+from spark_jobs.raw_messages import RAW_SCHEMA
+from tests.builders import a_bare_chart_message, a_chart_message, a_raw_batch, to_bytes
 from tests.series import a_season, a_series, a_series_contract
 from trendscript.contracts import load_contract, load_contracts
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
-from spark_jobs.failures import LoadInterrupted
-from spark_jobs.spark_failures import LakeRefused, spark_failures
+from spark_jobs.batch import OffsetRange
+from spark_jobs.failures import LoadInterrupted, ReadingCutOff
+from spark_jobs.spark_failures import LakeRefused, check_refused, is_bug, say_what_failed, spark_failures
+from trendscript.kafka import BrokerRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     import pyarrow as pa
@@ -43,3 +46,31 @@ def test_a_disk_that_fails_may_pass(spark: SparkSession, tmp_path: Path) -> None
     (tmp_path / "table").write_text("in the way", encoding="utf-8")
     with pytest.raises(LoadInterrupted, match="run it again"), spark_failures("charts"):
         spark.range(1).write.format("parquet").mode("append").save(str(tmp_path / "table" / "below"))
+
+
+def _fail_with(fault: Callable[[], Exception], spark: SparkSession, path: Path | None) -> Exception:
+    """What Spark raises where a task of it raised this: while it writes to a table of the lake, or without one."""
+
+    def fail(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        yield from batches
+        raise fault()
+
+    rows = spark.range(1).mapInArrow(fail, "id long")
+    with pytest.raises((PySparkException, Py4JError)) as raised:
+        rows.write.format("delta").save(str(path)) if path else rows.collect()
+    error: Exception = raised.value
+    return error
+
+
+@pytest.mark.parametrize("in_lake", [True, False])
+def test_a_task_tells_why_it_could_not_read(spark: SparkSession, tmp_path: Path, in_lake: bool) -> None:  # noqa: FBT001
+    """It gets through Spark's own words, and is no bug: silence may pass, a refusal doesn't."""
+    path = tmp_path / "table" if in_lake else None
+    silent = _fail_with(lambda: ReadingCutOff(OffsetRange(0, 5, 9), 7, "the brokers are silent"), spark, path)
+    refused = _fail_with(lambda: BrokerRefused("Kafka refused."), spark, path)
+    bug = _fail_with(lambda: ZeroDivisionError("ReadingCut"), spark, path)
+    assert [is_bug(error) for error in (silent, refused, bug)] == [False, False, True]
+    assert say_what_failed(silent) == "reading ended at offset 7: the brokers are silent; the range was rolled back."
+    check_refused(silent)
+    with pytest.raises(BrokerRefused, match=r"^Kafka refused\.$"):
+        check_refused(refused)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from trendscript.kafka.client_properties import ClientPropertiesRefused, client_options
+from trendscript.kafka.client_properties import ClientPropertiesRefused, client_options, librdkafka_options
 from trendscript.kafka.failures import BrokerRefused, BrokerUnreachable, MessageTooLarge, TopicMissing
 from trendscript.kafka.message import MAX_MESSAGE_BYTES, Message
 from trendscript.kafka.publisher import Publisher, publish
@@ -22,6 +22,7 @@ __all__ = [
     "client_options",
     "ensure_topics",
     "identify_topic",
+    "librdkafka_options",
     "publish",
     "require_topics",
 ]

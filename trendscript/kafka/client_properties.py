@@ -1,4 +1,4 @@
-"""Connection options: a Java client.properties file goes in, options of kafka-python and of a Java client come out."""
+"""Connection options: a Java client.properties file goes in, options of kafka-python and of librdkafka come out."""
 
 from __future__ import annotations
 
@@ -73,40 +73,47 @@ def client_options(bootstrap_servers: str, client_properties: Path | None) -> di
     return options
 
 
-def java_properties(bootstrap_servers: str, client_properties: Path | None) -> dict[str, str]:
-    """The same connection as `client_options` makes, as properties of a Java client that runs in another program.
+def librdkafka_options(bootstrap_servers: str, client_properties: Path | None) -> dict[str, str]:
+    """The same connection as `client_options` makes, as options of librdkafka.
 
-    What `client_options` refuses is refused, and what it leaves out is left out: such a program has
-    settings of its own, which a file's `group.id` or `auto.offset.reset` must not change.
+    What `client_options` refuses is refused, and what it leaves out is left out: a reader has settings of its own,
+    which a file's `group.id` or `auto.offset.reset` must not change.
     """
     properties = {} if client_properties is None else _read_properties(client_properties)
-    kept = {"bootstrap.servers": bootstrap_servers or properties.get("bootstrap.servers", "")}
-    kept |= {name: value for name, value in properties.items() if name in {"client.id", "request.timeout.ms"}}
+    kept = {
+        "bootstrap.servers": bootstrap_servers or properties.get("bootstrap.servers", ""),
+        "client.id": properties.get("client.id", "trendscript"),
+    }
     if client_properties is None:
         return kept
     _check_keys(properties, client_properties)
     options = _security_options(properties, client_properties)
     kept["security.protocol"] = options["security_protocol"]
     if "sasl_mechanism" in options:
-        kept |= {"sasl.mechanism": options["sasl_mechanism"], "sasl.jaas.config": properties["sasl.jaas.config"]}
+        kept["sasl.mechanism"] = options["sasl_mechanism"]
+        kept["sasl.username"] = options["sasl_plain_username"]
+        kept["sasl.password"] = options["sasl_plain_password"]
     if "ssl_context" in options:
-        kept |= _java_ssl(properties)
+        kept |= _librdkafka_ssl(properties)
+    if "request.timeout.ms" in properties:
+        kept["socket.timeout.ms"] = properties["request.timeout.ms"]
     return kept
 
 
-def _java_ssl(properties: dict[str, str]) -> dict[str, str]:
-    """Java takes a store for JKS unless its type is said, in capitals."""
+def _librdkafka_ssl(properties: dict[str, str]) -> dict[str, str]:
+    """Certificates as `_load_certificates` takes them; where none are named, this machine's, as Python finds them."""
     found: dict[str, str] = {}
-    if location := _ca_file(properties):
-        found |= {"ssl.truststore.location": location, "ssl.truststore.type": "PEM"}
+    system = ssl.get_default_verify_paths()
     if certificates := properties.get("ssl.truststore.certificates"):
-        found |= {"ssl.truststore.certificates": certificates, "ssl.truststore.type": "PEM"}
-    if "ssl.keystore.location" in properties:
-        found |= {"ssl.keystore.location": properties["ssl.keystore.location"], "ssl.keystore.type": "PEM"}
+        found["ssl.ca.pem"] = certificates
+    elif location := _ca_file(properties) or system.cafile or system.capath:
+        found["ssl.ca.location"] = location
+    if keystore := properties.get("ssl.keystore.location"):
+        found |= {"ssl.certificate.location": keystore, "ssl.key.location": keystore}
         if "ssl.key.password" in properties:
             found["ssl.key.password"] = properties["ssl.key.password"]
     if _any_host(properties):
-        found["ssl.endpoint.identification.algorithm"] = ""
+        found["ssl.endpoint.identification.algorithm"] = "none"
     return found
 
 

@@ -99,7 +99,7 @@ def _sha256(path: Path) -> str:
 
 
 def _fetch_into(folder: Path, expected: dict[str, str], on_progress: Callable[[str], None]) -> None:
-    on_progress(f"Downloading {len(expected)} jars (63 MB) for Kafka and Spark.")
+    on_progress(f"Downloading {len(expected)} jars (53 MB) for Kafka and Spark.")
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix="jars-") as name:
         draft = Path(name, "jars")
         _run_ivy(Path(name), draft, len(expected), on_progress)
