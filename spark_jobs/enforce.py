@@ -6,17 +6,24 @@ Pure: no clock, no environment, no I/O. The batch has the columns of `raw_messag
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pyarrow as pa
 
+from trendscript.contracts.columns import ColumnsReader
 from trendscript.contracts.rows import MessageReader, Rejected
 
 if TYPE_CHECKING:
+    from trendscript.contracts.columns import TableColumns, Values
     from trendscript.contracts.model import Contract, Table
+    from trendscript.contracts.rows import Row
 
+_MANY = 250
+"""So many messages are read at once. More would not stay in the processor's caches, fewer cost calls."""
+_FEW = 16
+"""So many are read one by one when there is something amiss among them."""
 _ARROW_TYPES: dict[str, pa.DataType] = {
     "string": pa.string(),
     "integer": pa.int64(),
@@ -57,41 +64,94 @@ def arrow_schema(table: Table) -> pa.Schema:
 
 
 class Enforcer:
-    """Enforces one contract on batches of raw messages."""
+    """Enforces one contract on batches of raw messages: many at once while all are acceptable, else one by one."""
 
     def __init__(self, contract: Contract) -> None:
         self._reader = MessageReader(contract)
+        self._columns = ColumnsReader(contract)
         self._tables = contract.tables
         self._schemas = [arrow_schema(table) for table in contract.tables]
 
     def enforce(self, batch: pa.RecordBatch) -> Enforced:
         """Sort a batch's messages into rows and rejects; each message ends in exactly one of the two."""
-        rows: list[list[tuple[Any, ...]]] = [[] for _ in self._tables]
-        rejected: list[tuple[int, str]] = []
-        accepted = 0
         values, offsets = batch.column("value").to_pylist(), batch.column("offset").to_pylist()
-        for number, (value, offset) in enumerate(zip(values, offsets, strict=True)):
+        found = _Found([_Rows(schema) for schema in self._schemas], offsets)
+        for first in range(0, len(values), _MANY):
+            self._read(values[first : first + _MANY], first, found)
+        rows = {
+            table.name: rows.to_batch() for table, rows in zip(self._tables, found.tables, strict=True) if rows.offsets
+        }
+        return Enforced(len(values), len(values) - len(found.rejected), rows, _to_rejects(batch, found.rejected))
+
+    def _read(self, values: list[bytes | None], first: int, found: _Found) -> None:
+        """Read messages, the first of which has this number in the batch."""
+        if len(values) <= _FEW or not self._columns.serves:
+            self._read_each(values, first, found)
+            return
+        tables = self._columns.read(values)
+        if tables is not None:
+            found.add(tables, first)
+            return
+        # Somewhere in there is one that needs a closer look; it need not hold up the others.
+        half = len(values) // 2
+        self._read(values[:half], first, found)
+        self._read(values[half:], first + half, found)
+
+    def _read_each(self, values: list[bytes | None], first: int, found: _Found) -> None:
+        for number, value in enumerate(values, first):
             outcome = self._reader.read(value)
             if isinstance(outcome, Rejected):
-                rejected.append((number, outcome.reason))
+                found.rejected.append((number, outcome.reason))
             else:
-                accepted += 1
-                for table_rows, found in zip(rows, outcome, strict=True):
-                    table_rows.extend((*row, offset) for row in found)
-        return Enforced(len(values), accepted, self._to_batches(rows), _to_rejects(batch, rejected))
-
-    def _to_batches(self, rows: list[list[tuple[Any, ...]]]) -> dict[str, pa.RecordBatch]:
-        return {
-            table.name: _to_batch(found, schema)
-            for table, schema, found in zip(self._tables, self._schemas, rows, strict=True)
-            if found
-        }
+                found.add_rows(outcome, number)
 
 
-def _to_batch(rows: list[tuple[Any, ...]], schema: pa.Schema) -> pa.RecordBatch:
-    columns = zip(*rows, strict=True)
-    arrays = [pa.array(values, kind.type) for values, kind in zip(columns, schema, strict=True)]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+class _Rows:
+    """Rows of a table as they are gathered: a list a column, the offset last."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self._schema = schema
+        self._columns: list[list[Any]] = [[] for _ in schema]
+
+    @property
+    def offsets(self) -> list[int]:
+        """The offset of each row's message."""
+        return self._columns[-1]
+
+    def add_row(self, values: tuple[Any, ...], offset: int) -> None:
+        """Add one row."""
+        for column, value in zip(self._columns, (*values, offset), strict=True):
+            column.append(value)
+
+    def add_columns(self, values: list[Values], offsets: list[int]) -> None:
+        """Add many rows."""
+        for column, more in zip(self._columns, (*values, offsets), strict=True):
+            column.extend(more)
+
+    def to_batch(self) -> pa.RecordBatch:
+        """The rows in the table's schema."""
+        arrays = [pa.array(values, kind.type) for values, kind in zip(self._columns, self._schema, strict=True)]
+        return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What became of a batch so far; `rejected` are messages' numbers in it, with the reason."""
+
+    tables: list[_Rows]
+    offsets: list[int]
+    rejected: list[tuple[int, str]] = field(default_factory=list)
+
+    def add(self, tables: list[TableColumns], first: int) -> None:
+        """Add the rows of messages that were read at once, the first of which has this number."""
+        for rows, table in zip(self.tables, tables, strict=True):
+            rows.add_columns(table.values, [self.offsets[first + number] for number in table.messages])
+
+    def add_rows(self, tables: tuple[list[Row], ...], number: int) -> None:
+        """Add the rows of one message."""
+        for rows, table in zip(self.tables, tables, strict=True):
+            for row in table:
+                rows.add_row(row, self.offsets[number])
 
 
 def _to_rejects(batch: pa.RecordBatch, rejected: list[tuple[int, str]]) -> pa.RecordBatch:

@@ -35,7 +35,7 @@ def merge_tables(
 
 def _merge_table(transaction: RangeTransaction, table: TableStatements, partition: int, batch_id: int) -> TableCounts:
     reach("in_merge", partition)
-    transaction.execute(f"analyze {table.stage}")
+    transaction.execute(table.analyze_stage)
     ((rows, distinct, unchanged, stale, inserted, updated, stubs),) = transaction.execute(
         table.merge, partition, batch_id
     )

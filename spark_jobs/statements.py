@@ -43,6 +43,7 @@ def _stage_type(column: Column) -> str:
 class TableStatements:
     """What is run for one table of a range. Parameters of `merge`: $1 the partition, $2 the batch.
 
+    `analyze_stage` tells the planner of the staged rows what it joins and sorts by.
     `delete_children` removes what the winning parent's message no longer holds (`replace` tables only).
     `merge` gives one row: rows, distinct, unchanged, stale, inserted, updated, stubs.
     `classify` ($1 the partition) gives unchanged, stale as they stand after the merge, for rows that lost a race.
@@ -53,6 +54,7 @@ class TableStatements:
     table: str
     stage: str
     create_stage: str
+    analyze_stage: str
     merge: str
     classify: str
     remember_outcomes: str | None = None
@@ -106,6 +108,7 @@ class _Writer:
             table=self._table.physical_name,
             stage=stage_name(self._table),
             create_stage=self._create_stage(),
+            analyze_stage=self._analyze_stage(),
             merge=self._merge(),
             classify=self._classify(),
             remember_outcomes=self._remember_outcomes() if self._is_root else None,
@@ -124,6 +127,12 @@ class _Writer:
             f"({', '.join(columns)}, row_digest bytea, source_offset bigint) on commit drop"
         )
 
+    def _analyze_stage(self) -> str:
+        """Looking at every column, as a plain ANALYZE does, takes longer than the merge of rows that are unchanged."""
+        references = [column.name for column, _ in self._table.references]
+        version = [self._table.version] if self._table.version else []
+        return f"analyze {self._stage} ({_list(dict.fromkeys([*self._key, *version, *references, 'source_offset']))})"
+
     def _newest(self) -> str:
         """One row a key, whatever order they came in; of a `replace` child only what a winning message holds."""
         version = f"{quote(self._table.version)} desc, " if self._table.version else ""
@@ -131,9 +140,19 @@ class _Writer:
             " where source_offset in (select source_offset from outcomes where outcome = 'won')" if self._child else ""
         )
         return (
-            f"select distinct on ({_list(self._key)}) *, $1::integer as source_partition from {self._stage}{won} "
+            f"select distinct on ({_list(self._key)}) {_list(self._compared_columns)}, "
+            f"$1::integer as source_partition, ctid as place from {self._stage}{won} "
             f"order by {_list(self._key)}, {version}row_digest desc, source_offset desc"
         )
+
+    @property
+    def _compared_columns(self) -> tuple[str, ...]:
+        """What decides which row is the newest: only these are sorted and compared, and the rest of a row follows.
+
+        A row has dozens of columns, and most rows that are read are no news.
+        """
+        version = [self._table.version] if self._table.version else []
+        return tuple(dict.fromkeys([*self._key, *version, "row_digest", "source_offset"]))
 
     def _newer(self, target: str, new: str) -> str:
         """Whether the new row is to be written over the target's."""
@@ -196,8 +215,8 @@ class _Writer:
         names = self._table.column_names
         values = ", ".join(self._value(column) for column in self._table.columns)
         source = (
-            f"select {values}, row_digest, source_partition, source_offset, $2::bigint as batch_id "
-            "from compared where outcome = 'won'"
+            f"select {values}, s.row_digest, c.source_partition, s.source_offset, $2::bigint as batch_id "
+            f"from compared as c join {self._stage} as s on s.ctid = c.place where c.outcome = 'won'"
         )
         if stubs:
             empty = ["null" if name not in self._key else quote(name) for name in names]
@@ -213,9 +232,9 @@ class _Writer:
         )
 
     def _value(self, column: Column) -> str:
-        name = quote(column.name)
-        staged = _stage_type(column)
-        return name if staged == column.physical_type else f"{name}::{column.physical_type} as {name}"
+        name, staged = quote(column.name), _stage_type(column)
+        value = f"s.{name}"
+        return value if staged == column.physical_type else f"{value}::{column.physical_type} as {name}"
 
     def _merge(self) -> str:
         stubs = self._stubs()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pyarrow as pa
@@ -16,6 +16,9 @@ from spark_jobs.raw_messages import RAW_SCHEMA
 from tests.builders import a_bare_chart_message, a_chart_message, a_raw_batch, to_bytes
 from tests.series import a_season, a_series, a_series_contract
 from trendscript.contracts import load_contract, load_contracts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 TRENDING = load_contract("youtube_trending")
 
@@ -34,6 +37,22 @@ def test_a_bad_message_leaves_its_neighbours_alone() -> None:
     assert enforced.rejects.select(["source_offset", "reason"]).to_pylist() == [
         {"source_offset": 8, "reason": "not_json"}
     ]
+
+
+@pytest.mark.parametrize("bad", [[], [0], [599], [3, 4, 250, 251, 400], range(600), range(0, 600, 7)])
+def test_bad_messages_among_many_leave_the_others_alone(bad: Sequence[int]) -> None:
+    """Each message ends in one of the two, in its place, however many are read at once."""
+    values = [to_bytes(a_chart_message(f"{number:011}")) for number in range(600)]
+    for number in bad:
+        values[number] = b"{"
+    enforced = Enforcer(TRENDING).enforce(a_raw_batch(values, first_offset=10))
+    good = sorted(set(range(600)) - set(bad))
+    assert (enforced.read, enforced.accepted) == (600, len(good))
+    assert enforced.rejects.column("source_offset").to_pylist() == [10 + number for number in bad]
+    for rows in enforced.rows.values():
+        assert rows.column("source_offset").to_pylist() == [10 + number for number in good]
+    if good:
+        assert enforced.rows["video"].column("video_id").to_pylist() == [f"{number:011}" for number in good]
 
 
 def test_a_rejected_message_is_kept_byte_for_byte() -> None:

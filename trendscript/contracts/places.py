@@ -6,11 +6,15 @@ stands in, `#` and `#1` their positions.
 
 from __future__ import annotations
 
+from operator import itemgetter
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from trendscript.contracts.values import Fault
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from trendscript.contracts.model import Path
 
 Frame = dict[str, Any]
@@ -35,15 +39,20 @@ class Places:
     def __init__(self) -> None:
         self._numbers: dict[tuple[str, ...], int] = {(): 0}
         self._steps: list[Place] = []
+        self._wanted: dict[int, dict[str, None]] = {}
 
     def place(self, path: Path) -> Place:
         """Where the path's value stands in what `objects` gives."""
         *around, key = _keys(path)
-        return self._number(tuple(around)), key
+        number = self._number(tuple(around))
+        self._wanted.setdefault(number, {})[key] = None
+        return number, key
 
     def _number(self, keys: tuple[str, ...]) -> int:
         if keys not in self._numbers:
-            self._steps.append((self._number(keys[:-1]), keys[-1]))
+            around, key = self._number(keys[:-1]), keys[-1]
+            self._steps.append((around, key))
+            self._wanted.setdefault(around, {})[key] = None
             self._numbers[keys] = len(self._steps)
         return self._numbers[keys]
 
@@ -57,6 +66,34 @@ class Places:
                 inner = _NOTHING if inner is None else _NOT_AN_OBJECT
             found.append(inner)
         return found
+
+    def columns(self, messages: Sequence[Any]) -> dict[Place, Sequence[Any]]:
+        """The values at each place in many messages; None for what is absent. Raises Fault.
+
+        For places that start from the message.
+        """
+        found: dict[Place, Sequence[Any]] = {(0, "$"): messages}
+        for number, step in enumerate(self._steps, 1):
+            objects = found[step]
+            kinds = set(map(type, objects))
+            if kinds - {dict, NoneType}:
+                raise Fault("wrong_type")
+            if NoneType in kinds:
+                objects = [_NOTHING if one is None else one for one in objects]
+            keys = tuple(self._wanted.get(number, {}))
+            found.update(zip(((number, key) for key in keys), _values(objects, keys), strict=True))
+        return found
+
+
+def _values(objects: Sequence[dict[str, Any]], keys: tuple[str, ...]) -> list[Sequence[Any]]:
+    """What the objects hold under each key, looked up an object at a time, as that is how they lie in memory."""
+    if len(keys) == 1:
+        return [[one.get(keys[0]) for one in objects]]
+    take: Callable[[Any], tuple[Any, ...]] = itemgetter(*keys)
+    try:
+        return list(zip(*map(take, objects), strict=True))
+    except KeyError:
+        return list(zip(*[tuple(map(one.get, keys)) for one in objects], strict=True))
 
 
 def _keys(path: Path) -> tuple[str, ...]:

@@ -34,7 +34,8 @@ _DURATION = re.compile(
     re.ASCII,
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+_EARLIEST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+_LATEST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 
 BOUNDS = {"bigint": 2**63, "integer": 2**31, "smallint": 2**15}
 
@@ -56,7 +57,7 @@ def converter(column: Column) -> Callable[[Any], Any]:
 
 def _text(column: Column) -> Callable[[Any], str]:
     limits = column.limits
-    matches = re.compile(limits.pattern).fullmatch if limits.pattern else None
+    matches = text_matcher(limits)
     shortest, longest, allowed = limits.min_length or 0, limits.max_length, frozenset(limits.enum)
 
     def convert(value: Any) -> str:
@@ -74,6 +75,11 @@ def _text(column: Column) -> Callable[[Any], str]:
     return convert if limits != Limits() else to_text
 
 
+def text_matcher(limits: Limits) -> Callable[[str], object] | None:
+    """The function that gives something for a text of the limits' pattern; None where there is none."""
+    return re.compile(limits.pattern).fullmatch if limits.pattern else None
+
+
 def to_text(value: Any) -> str:
     """A JSON string without U+0000, which Postgres can't store. Raises Fault."""
     if type(value) is not str:
@@ -89,9 +95,7 @@ def _integer(column: Column) -> Callable[[Any], int]:
 
 def _within(column: Column, read: Callable[[Any], int]) -> Callable[[Any], int]:
     """`read`, and the bounds of the column's type and limits."""
-    bound = BOUNDS[column.physical_type]
-    lowest = max(-bound, -bound if column.limits.minimum is None else int(column.limits.minimum))
-    highest = min(bound - 1, bound - 1 if column.limits.maximum is None else int(column.limits.maximum))
+    lowest, highest = bounds(column)
 
     def convert(value: Any) -> int:
         number = read(value)
@@ -100,6 +104,13 @@ def _within(column: Column, read: Callable[[Any], int]) -> Callable[[Any], int]:
         return number
 
     return convert
+
+
+def bounds(column: Column) -> tuple[int, int]:
+    """The least and the greatest integer that the column takes."""
+    bound = BOUNDS[column.physical_type]
+    lowest = max(-bound, -bound if column.limits.minimum is None else int(column.limits.minimum))
+    return lowest, min(bound - 1, bound - 1 if column.limits.maximum is None else int(column.limits.maximum))
 
 
 def to_integer(value: Any) -> int:
@@ -162,10 +173,14 @@ def _microseconds(text: str) -> int:
     if not _TIMESTAMP.match(text):
         raise Fault("bad_timestamp")
     try:
-        # In UTC, not as it stands: an offset can lead out of the years that Python, and so a reader of ours, knows.
-        return (datetime.fromisoformat(text.upper()).astimezone(UTC) - _EPOCH) // _MICROSECOND
-    except (ValueError, OverflowError) as error:
+        since = datetime.fromisoformat(text.upper()) - _EPOCH
+    except ValueError as error:
         raise Fault("bad_timestamp") from error
+    microseconds = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    # An offset can lead out of the years that Python, and so a reader of ours, knows.
+    if not _EARLIEST <= microseconds <= _LATEST:
+        raise Fault("bad_timestamp")
+    return microseconds
 
 
 def _date(_: Column) -> Callable[[Any], date]:
