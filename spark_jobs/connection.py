@@ -20,8 +20,8 @@ def without_password(dsn: str) -> str:
     return str(make_dsn(**{name: value for name, value in parse_dsn(dsn).items() if name != "password"}))
 
 
-def executor_dsn(dsn: str, application_name: str) -> str:
+def executor_dsn(dsn: str) -> str:
     """The address with this machine's secret: POSTGRES_PASSWORD, or the file that POSTGRES_PASSWORD_FILE names."""
     password = read_settings().postgres_password
     secret = {"password": password.get_secret_value()} if password else {}
-    return str(make_dsn(dsn, **_KEEPALIVES, **secret, application_name=application_name))
+    return str(make_dsn(dsn, **_KEEPALIVES, **secret))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from spark_jobs.batch import Batch
     from spark_jobs.lease import Lease
+    from spark_jobs.topic_state import TopicState
     from trendscript.contracts.model import Contract
 
 __all__ = ["LoadJob", "load_topic", "rehearse_topic"]
@@ -36,11 +37,15 @@ def load_topic(job: LoadJob, contract: Contract, *, most_batches: int | None = N
     """
     batches: list[BatchReport] = []
     with database_failures(contract.topic), take_lease(job.dsn, contract.topic, "load") as lease:
-        ends = job.topic_state(contract.topic).end
+        found = [job.topic_state(contract.topic)]
+        ends = found[0].end
+
+        def current_state() -> TopicState:
+            return found.pop() if found else job.topic_state(contract.topic)
 
         def plan(connection: Connection) -> Batch | None:
             lease.check()  # at every attempt: what another runner has planned since is not ours to resume
-            return plan_batch(connection, contract, lambda: job.topic_state(contract.topic), ends, job.max_messages)
+            return plan_batch(connection, contract, current_state, ends, job.max_messages)
 
         while most_batches is None or len(batches) < most_batches:
             report = run_next_batch(job, contract, plan)

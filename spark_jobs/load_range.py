@@ -138,7 +138,7 @@ def _rehearse(task: RangeTask, readings: Iterable[tuple[OffsetRange, _Reader]]) 
     """All ranges, one after another, in one transaction that is rolled back; what they would have done comes out."""
     with (
         _failures_as_outcomes("dry run") as failed,
-        RangeTransaction(executor_dsn(task.dsn, f"trendscript dry run of {task.batch.topic}")) as transaction,
+        RangeTransaction(executor_dsn(task.dsn), f"trendscript dry run of {task.batch.topic}") as transaction,
     ):
         for wanted, read in readings:
             counts = _move_rows(transaction, task, wanted, read)
@@ -190,7 +190,7 @@ def _load_range(task: RangeTask, wanted: OffsetRange, read: _Reader) -> str:
     """Load one range in one transaction; a range that another attempt committed is left as it is."""
     attempt = uuid.uuid4().hex[:8]
     name = f"trendscript batch={task.batch.batch_id} partition={wanted.partition} attempt={attempt}"
-    with RangeTransaction(executor_dsn(task.dsn, name)) as transaction:
+    with RangeTransaction(executor_dsn(task.dsn), name) as transaction:
         if _lock_range(transaction, task, wanted):
             return "already committed"
         counts = _move_rows(transaction, task, wanted, read)

@@ -6,10 +6,12 @@ COMMIT are plain statements on a connection in autocommit mode.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
-import adbc_driver_postgresql.dbapi
-from adbc_driver_manager import Error
+import adbc_driver_postgresql
+from adbc_driver_manager import AdbcConnection, Error
+from adbc_driver_manager.dbapi import Connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,30 +22,32 @@ if TYPE_CHECKING:
 DEADLOCK = "40P01"
 _MERGE_ATTEMPTS = 5
 
-_SETTINGS = (
-    "set local lock_timeout = '60s'",
-    "set local statement_timeout = '30min'",
-    "set local client_connection_check_interval = '5s'",
-    "set local work_mem = '64MB'",
-    "set local jit = off",
-    "set local synchronous_commit = on",
-)
+_SETTINGS = {
+    "lock_timeout": "60s",
+    "statement_timeout": "30min",
+    "client_connection_check_interval": "5s",
+    "work_mem": "64MB",
+    "jit": "off",
+    "synchronous_commit": "on",
+}
+_APPLY_SETTINGS = "select " + ", ".join(f"set_config('{name}', '{value}', true)" for name, value in _SETTINGS.items())
 
 
 class RangeTransaction:
     """One READ COMMITTED transaction. Leaving the block without `commit` rolls everything back."""
 
-    def __init__(self, dsn: str) -> None:
-        """`dsn` is a libpq address; keepalives and names are part of it. Raises adbc's Error when unreachable."""
-        self._connection = adbc_driver_postgresql.dbapi.connect(dsn, autocommit=True)
+    def __init__(self, dsn: str, name: str = "trendscript") -> None:
+        """`dsn` is a libpq address; the server shows the connection by `name`. Raises adbc's Error when unreachable."""
+        self._name = name
+        self._connection = _open_database(dsn).connect()
         self._cursor = self._connection.cursor()
         # ADBC would wrap queries in COPY, which doesn't take statements that change data.
         self._cursor.adbc_statement.set_options(**{"adbc.postgresql.use_copy": False})
 
     def __enter__(self) -> Self:
+        self.execute("select set_config('application_name', $1, false)", self._name)
         self.execute("begin isolation level read committed")
-        for setting in _SETTINGS:
-            self.execute(setting)
+        self.execute(_APPLY_SETTINGS)
         return self
 
     def __exit__(
@@ -80,3 +84,21 @@ class RangeTransaction:
     def commit(self) -> None:
         """Make the range durable. After this returns, its outcome is known; if it raises, it is not."""
         self.execute("commit")
+
+
+class _Database:
+    """A database whose types ADBC has looked up, which takes longer than a small range; for many connections."""
+
+    def __init__(self, dsn: str) -> None:
+        self._database = adbc_driver_postgresql.connect(dsn)
+
+    def connect(self) -> Connection:
+        return Connection(self, AdbcConnection(self._database), autocommit=True)  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        """What a connection does to its database when it ends: this one stays open for the next."""
+
+
+@lru_cache(maxsize=4)
+def _open_database(dsn: str) -> _Database:
+    return _Database(dsn)

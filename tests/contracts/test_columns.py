@@ -117,3 +117,27 @@ def test_any_bytes_are_never_read_otherwise_at_once(values: list[bytes]) -> None
     """Nor is what is no JSON."""
     found = at_once([*values])
     assert found is None or found == one_by_one(values)
+
+
+def put_together(*parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """Texts made of one of each."""
+    return st.tuples(*parts).map("".join)
+
+
+times = put_together(
+    st.sampled_from(["0000", "0001", "1969", "2026", "9999", "20261"]),
+    st.sampled_from(["-01-01", "-12-31", "-02-30", "0120", "-W47-5"]),
+    st.sampled_from(["T", " ", "t", "+"]),
+    st.sampled_from(["00:00:00", "23:59:59", "24:00:00", "12:00:60", "12:34", "1234:56", "12:34.567"]),
+    st.sampled_from(["Z", "z", "+00:00", "-14:00", "+23:59", "+24:00", "+12:60", "-00:01", "+0000:", ".5Z", ""]),
+)
+
+
+@given(st.lists(times | st.text("0123456789-:TZ+ ", min_size=20, max_size=20), min_size=1, max_size=2))
+@example(["0000-12-31T12:34:56-14:00"])
+@example(["9999-12-31T23:59:59-00:01"])
+def test_a_time_is_never_read_otherwise_at_once(found: list[str]) -> None:
+    """Arrow, which reads many, and Python, which reads one, differ at the ends of time and in what they let pass."""
+    values = [to_bytes(a_chart_message(f"{number:011}", captured_at=time)) for number, time in enumerate(found)]
+    rows = at_once([*values])
+    assert rows is None or rows == one_by_one(values)

@@ -10,13 +10,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from types import NoneType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
+import pyarrow as pa
 
 from trendscript.contracts.places import Places
-from trendscript.contracts.rows import digest
-from trendscript.contracts.values import Fault, bounds, converter, text_matcher, to_microseconds
+from trendscript.contracts.rows import digests
+from trendscript.contracts.values import EARLIEST, LATEST, Fault, bounds, converter, text_matcher, to_microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 _NUL = b"\\u0000"
 """How a message spells U+0000, if it holds one; also how it spells some harmless text, which is then looked at."""
+
+_DAY = 86_400_000_000
 
 Kinds = set[type]
 """The types of a column's values."""
@@ -56,7 +59,7 @@ class ColumnsReader:
     def read(self, values: Sequence[bytes | None]) -> list[TableColumns] | None:
         """The rows of each table of the contract, in its order; None unless all messages are plainly acceptable."""
         try:
-            messages = [orjson.loads(value) for value in values if value is not None and _NUL not in value]
+            messages = [orjson.loads(value) for value in values if value is not None and not _spells_nul(value)]
             if not self.serves or len(messages) < len(values) or _kinds(messages) != {dict}:
                 return None
             found = self._places.columns(messages)
@@ -64,6 +67,11 @@ class ColumnsReader:
         except (orjson.JSONDecodeError, Fault):
             return None
         return tables if _all_have_rows(tables, len(messages)) else None
+
+
+def _spells_nul(value: bytes) -> bool:
+    # A single byte is found much sooner, and mostly there is none.
+    return b"\\" in value and _NUL in value
 
 
 def _kinds(values: Iterable[Any]) -> Kinds:
@@ -88,7 +96,7 @@ class _TableReader:
         """The rows of so many messages, of what was found in them. Raises Fault."""
         messages = self._with_rows(found, count)
         columns = [column.read(found, None if len(messages) == count else messages) for column in self._columns]
-        return TableColumns([*columns, list(map(digest, zip(*columns, strict=True)))], messages)
+        return TableColumns([*columns, digests(zip(*columns, strict=True))], messages)
 
     def _with_rows(self, found: Mapping[Place, Values], count: int) -> Sequence[int]:
         """The numbers of the messages that give a row."""
@@ -116,8 +124,10 @@ class _ColumnReader:
             return self._convert(values, kinds)
         if self._required:
             raise Fault("missing")
+        if len(kinds) == 1:
+            return values
         present = [value for value in values if value is not None]
-        converted = iter(self._convert(present, kinds - {NoneType}) if present else ())
+        converted = iter(self._convert(present, kinds - {NoneType}))
         return [None if value is None else next(converted) for value in values]
 
 
@@ -203,7 +213,30 @@ def _booleans(_: Column) -> Convert:
 
 
 def _timestamps(_: Column) -> Convert:
-    return lambda values, _: list(map(to_microseconds, values))
+    def convert(values: Values, kinds: Kinds) -> Values:
+        _expect(kinds, str)
+        if not _are_usual_times(values):
+            return list(map(to_microseconds, values))
+        try:
+            times = pa.array(values, pa.string()).cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_pylist()
+        except pa.ArrowInvalid as error:
+            raise Fault("bad_timestamp") from error
+        if min(times) < EARLIEST + _DAY or max(times) > LATEST:  # Arrow knows a year 0, of which an offset leads away
+            raise Fault("bad_timestamp")
+        return cast("Values", times)
+
+    return convert
+
+
+def _are_usual_times(values: Values) -> bool:
+    """Whether all are as `2026-11-20T12:00:00Z`, or all as `2026-11-20 12:00:00+00:00`, as far as length and end tell.
+
+    What Arrow reads of such a text is written like that throughout.
+    """
+    lengths = set(map(len, values))
+    if lengths == {20}:
+        return {value[-1] for value in values} == {"Z"}
+    return lengths == {25} and {value[19] + value[22] for value in values} <= {"+:", "-:"}
 
 
 def _arrays(column: Column) -> Convert:

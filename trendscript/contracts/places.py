@@ -78,9 +78,12 @@ class Places:
             kinds = set(map(type, objects))
             if kinds - {dict, NoneType}:
                 raise Fault("wrong_type")
+            keys = tuple(self._wanted.get(number, {}))
+            if kinds == {NoneType}:
+                found.update(dict.fromkeys(((number, key) for key in keys), objects))
+                continue
             if NoneType in kinds:
                 objects = [_NOTHING if one is None else one for one in objects]
-            keys = tuple(self._wanted.get(number, {}))
             found.update(zip(((number, key) for key in keys), _values(objects, keys), strict=True))
         return found
 

@@ -34,8 +34,8 @@ _DURATION = re.compile(
     re.ASCII,
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_EARLIEST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
-_LATEST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+EARLIEST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+LATEST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 
 BOUNDS = {"bigint": 2**63, "integer": 2**31, "smallint": 2**15}
 
@@ -178,7 +178,7 @@ def _microseconds(text: str) -> int:
         raise Fault("bad_timestamp") from error
     microseconds = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
     # An offset can lead out of the years that Python, and so a reader of ours, knows.
-    if not _EARLIEST <= microseconds <= _LATEST:
+    if not EARLIEST <= microseconds <= LATEST:
         raise Fault("bad_timestamp")
     return microseconds
 
