@@ -18,6 +18,7 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 from spark_jobs.failures import ReadingCutOff
 from spark_jobs.raw_messages import RAW_SCHEMA
 from trendscript.kafka import BrokerRefused
+from trendscript.kafka.failures import is_gone, is_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,14 +54,6 @@ _READING: dict[str, Any] = {
     "topic.metadata.propagation.max.ms": 5_000,
     "log_level": 0,
 }
-_REFUSALS = {
-    KafkaError._AUTHENTICATION,  # noqa: SLF001  (public by its documentation)
-    KafkaError.SASL_AUTHENTICATION_FAILED,
-    KafkaError.TOPIC_AUTHORIZATION_FAILED,
-    KafkaError.GROUP_AUTHORIZATION_FAILED,
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-}
-_GONE = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}  # noqa: SLF001
 # Not a plain call: the interpreter's short way through one misses the client's exception, which then comes up later.
 _get_headers = methodcaller("headers")
 _END = KafkaError._PARTITION_EOF  # noqa: SLF001  (public by its documentation)
@@ -134,7 +127,7 @@ class _RangeReader:
     def _judge(self, error: KafkaError, offset: int) -> None:
         if error.code() == _END and offset >= self._wanted.until_offset:
             self._next = self._wanted.until_offset
-        elif error.code() in _REFUSALS:
+        elif is_refusal(error):
             self._refused = error.str()
         else:
             raise ReadingCutOff(self._wanted, self._next, error.str())
@@ -142,8 +135,8 @@ class _RangeReader:
     def _hear(self, error: KafkaError) -> None:
         """What the client says of its connections; it goes on trying."""
         self._said = error.str()
-        self._gone = self._gone or error.code() in _GONE
-        if error.code() in _REFUSALS:
+        self._gone = self._gone or is_gone(error)
+        if is_refusal(error):
             self._refused = error.str()
 
 

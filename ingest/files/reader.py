@@ -93,17 +93,13 @@ class Lines:
         self.held: list[str] = []
         self.ended = False
 
-    def __iter__(self) -> Lines:
-        return self
-
-    def __next__(self) -> str:
-        line = self._readline(_LONGEST_LINE)
-        if not line:
-            self.ended = True
-            raise StopIteration
-        self.number += 1
-        self.held.append(line)
-        return line
+    def __iter__(self) -> Iterator[str]:
+        """The lines that have not been taken yet, whoever takes them."""
+        while line := self._readline(_LONGEST_LINE):
+            self.number += 1
+            self.held.append(line)
+            yield line
+        self.ended = True
 
 
 def read_records(lines: Lines, delimiter: str = ",") -> Iterator[Record]:

@@ -7,12 +7,15 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from kafka.partitioner.default import murmur2
 
 from tests.kafka.reading import read_topic
 from trendscript.kafka import BrokerUnreachable, Message, MessageTooLarge, Publisher, TopicMissing, publish
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from kafka.admin import KafkaAdminClient
 
     from tests.conftest import MakeTopic, Stack
 
@@ -46,6 +49,34 @@ def test_messages_of_one_key_keep_their_order_over_many_batches(stack: Stack, ma
         by_key.setdefault(record.key, []).append(int(record.value))
     assert sorted(n for numbers in by_key.values() for n in numbers) == list(range(10_000))
     assert all(numbers == sorted(numbers) for numbers in by_key.values())
+
+
+def test_a_key_is_in_the_partition_where_other_clients_put_it(stack: Stack, make_topic: MakeTopic) -> None:
+    """What a Java client or kafka-python published before stays beside it."""
+    topic = make_topic(partitions=4)
+    keys = [b"key-%d" % number for number in range(100)]
+    _publish(stack, [Message(topic, key, b"") for key in keys])
+    found = {record.key: record.partition for record in read_topic(stack.bootstrap_servers, topic)}
+    assert found == {key: (murmur2(key) & 0x7FFFFFFF) % 4 for key in keys}
+
+
+def test_a_topic_that_is_deleted_meanwhile_is_named(
+    stack: Stack, make_topic: MakeTopic, kafka_admin: KafkaAdminClient
+) -> None:
+    """It isn't made anew in passing."""
+    topic = make_topic()
+
+    def messages() -> Iterator[Message]:
+        yield Message(topic, b"k", b"1")
+        kafka_admin.delete_topics([topic])
+        while True:
+            time.sleep(0.001)
+            yield Message(topic, b"k", b"2")
+
+    with pytest.raises(TopicMissing, match=topic):
+        publish(messages(), bootstrap_servers=stack.bootstrap_servers, client_properties=None)
+    with pytest.raises(TopicMissing):
+        _publish(stack, [Message(topic, b"k", b"3")])
 
 
 def test_five_megabytes_pass(stack: Stack, make_topic: MakeTopic) -> None:

@@ -7,6 +7,7 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from confluent_kafka import KafkaError
 from kafka import errors
 
 from trendscript.errors import InputRefused, NeedsAPerson, ServerUnreachable
@@ -62,8 +63,22 @@ _REFUSALS = (
     errors.IllegalSaslStateError,
     errors.SecurityDisabledError,
 )
-_REFUSAL_WORDS = ("SaslAuthentication", "AuthorizationFailed", "CERTIFICATE_VERIFY_FAILED", "UnsupportedSaslMechanism")
-
+_REFUSAL_WORDS = (
+    "SaslAuthentication",
+    "AuthorizationFailed",
+    "CERTIFICATE_VERIFY_FAILED",
+    "certificate verify failed",
+    "UnsupportedSaslMechanism",
+)
+_REFUSAL_CODES = {
+    KafkaError._AUTHENTICATION,  # noqa: SLF001  (public by its documentation)
+    KafkaError.SASL_AUTHENTICATION_FAILED,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+}
+_GONE_CODES = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}  # noqa: SLF001
 
 _FAILED_ATTEMPT = re.compile(r"Bootstrap \w+ to \S+ failed: (?P<cause>.*?)( \(backoff [\d.]+ secs\))?$", re.DOTALL)
 
@@ -101,11 +116,24 @@ def kafka_failures(options: dict[str, Any]) -> Iterator[None]:
         client_log.removeHandler(seen)
 
 
-def to_failure(error: Exception, options: dict[str, Any], logged: str = "") -> BrokerRefused | BrokerUnreachable:
-    """The fact behind an exception of the client, made with these options, that had logged this cause before."""
+def is_refusal(error: KafkaError) -> bool:
+    """Whether librdkafka tells that a broker answers, but not to this user."""
+    return error.code() in _REFUSAL_CODES or _is_refusal(error.str())
+
+
+def is_gone(error: KafkaError) -> bool:
+    """Whether librdkafka tells that there is no such topic or partition."""
+    return error.code() in _GONE_CODES
+
+
+def to_failure(
+    error: Exception | KafkaError, options: dict[str, Any], logged: str = ""
+) -> BrokerRefused | BrokerUnreachable:
+    """The fact behind an error of a client, made with these options, that had logged this cause before."""
     servers = ", ".join(options["bootstrap_servers"])
-    cause = logged or str(error)
-    if isinstance(error, _REFUSALS) or _is_refusal(cause):
+    cause = logged or (error.str() if isinstance(error, KafkaError) else str(error))
+    refused = is_refusal(error) if isinstance(error, KafkaError) else isinstance(error, _REFUSALS)
+    if refused or _is_refusal(cause):
         return BrokerRefused(
             f"Kafka at {servers} refused this client ({cause}). "
             "Mend user, password or certificates in the file that KAFKA_CLIENT_PROPERTIES names."

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 """The largest message the contracts allow, key, value and headers together."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One message as it goes to a topic. A value of None is a tombstone and needs a key."""
 
     topic: str
@@ -19,5 +18,7 @@ class Message:
 
     def size(self) -> int:
         """Bytes of key, value and headers, as the limit counts them."""
-        headers = sum(len(name.encode()) + len(content) for name, content in self.headers)
-        return len(self.key or b"") + len(self.value or b"") + headers
+        size = len(self.key or b"") + len(self.value or b"")
+        for name, content in self.headers:
+            size += len(name.encode()) + len(content)
+        return size

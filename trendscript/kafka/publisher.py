@@ -1,15 +1,17 @@
-"""Publishing: messages go in one by one, delivery reports of all of them come out."""
+"""Publishing: messages go in one by one, delivery reports of all of them come out.
+
+By librdkafka, which sends while Python makes the next messages.
+"""
 
 from __future__ import annotations
 
-from collections import deque
-from contextlib import suppress
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
-from kafka import KafkaProducer, errors
+import confluent_kafka
+from confluent_kafka import KafkaError, KafkaException, Producer
 
-from trendscript.kafka.client_properties import client_options
-from trendscript.kafka.failures import BrokerRefused, BrokerUnreachable, MessageTooLarge, kafka_failures, to_failure
+from trendscript.kafka.client_properties import client_options, librdkafka_options
+from trendscript.kafka.failures import MessageTooLarge, TopicMissing, is_gone, to_failure
 from trendscript.kafka.message import MAX_MESSAGE_BYTES, Message
 from trendscript.kafka.topics import require_topics
 
@@ -18,13 +20,33 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from kafka.producer.future import FutureRecordMetadata
-
-_IN_FLIGHT_BYTES = 32 * 1024 * 1024
 _REPORT_EVERY = 1_000
-_CLOSING_SECONDS = 2
+_CLOSING_SECONDS = 2.0
+_WAITING_SECONDS = 0.1
+# Reports of deliveries are taken in after so many messages.
+_TAKE_IN_EVERY = 100
 # Room for the frame of a record and its batch around a message of the largest size.
 _FRAME_BYTES = 64 * 1024
+
+_PRODUCING: dict[str, Any] = {
+    "acks": "all",
+    "enable.idempotence": True,
+    "allow.auto.create.topics": False,
+    # The partition that a Java client, and kafka-python, choose for a key.
+    "partitioner": "murmur2_random",
+    "message.max.bytes": MAX_MESSAGE_BYTES + _FRAME_BYTES,
+    "queue.buffering.max.kbytes": 32 * 1024,
+    "queue.buffering.max.messages": 0,
+    "batch.size": 256 * 1024,
+    "linger.ms": 20,
+    "delivery.timeout.ms": 120_000,
+    # What is neither waiting nor reported has been confirmed; a call for each took a third of the time.
+    "delivery.report.only.error": True,
+    # Topics are looked up before; one that goes missing has been deleted.
+    "topic.metadata.propagation.max.ms": 5_000,
+    "log_level": 0,
+}
+_TOO_LARGE = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE}
 
 
 def publish(
@@ -63,38 +85,37 @@ class Publisher:
         client_properties: Path | None,
         on_progress: Callable[[int], None] | None = None,
     ) -> None:
-        self.delivered = 0
         self._options = client_options(bootstrap_servers, client_properties)
+        self._settings = librdkafka_options(bootstrap_servers, client_properties)
         self._on_progress = on_progress
-        self._lost_broker = False
         self._reported = 0
+        self._handed_over = 0
         self._topics: set[str] = set()
-        self._in_flight: deque[tuple[Message, FutureRecordMetadata]] = deque()
-        self._in_flight_bytes = 0
+        self._said = ""
+        self._failure: Exception | None = None
+        self._lost = False
+        self._too_large: list[Message] = []
 
     def __enter__(self) -> Self:
-        with kafka_failures(self._options):
-            self._producer = KafkaProducer(
-                **self._options,
-                acks="all",
-                enable_idempotence=True,
-                allow_auto_create_topics=False,
-                max_request_size=MAX_MESSAGE_BYTES + _FRAME_BYTES,
-                batch_size=256 * 1024,
-                linger_ms=20,
-                metrics_enabled=False,
-            )
+        self._producer = Producer(
+            {**self._settings, **_PRODUCING, "error_cb": self._hear, "on_delivery": self._take_in}
+        )
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
-            if kind is None or (issubclass(kind, Exception) and not self._lost_broker):
+            if kind is None or (issubclass(kind, Exception) and not self._lost):
                 self.flush()
         finally:
-            with suppress(errors.KafkaTimeoutError):  # raised where something is still unconfirmed, as on Ctrl-C
-                self._producer.close(timeout=_CLOSING_SECONDS)
+            self._producer.flush(_CLOSING_SECONDS)  # something is still unconfirmed after a failure, or Ctrl-C
+            self._producer.purge()
+
+    @property
+    def delivered(self) -> int:
+        """How many messages the brokers have confirmed."""
+        return self._handed_over - len(self._producer)
 
     def require_topics(self, topics: Iterable[str]) -> None:
         """Look topics up before there is a message for them; raises TopicMissing."""
@@ -106,48 +127,86 @@ class Publisher:
     def send(self, message: Message) -> None:
         """Hand one message over; blocks while too much is unconfirmed.
 
-        Raises MessageTooLarge or TopicMissing for this message, BrokerUnreachable for any message before it.
+        Raises MessageTooLarge or TopicMissing for this message; for any before it BrokerUnreachable, BrokerRefused,
+        and these two where only the broker knows of it.
         """
-        size = message.size()
-        if size > MAX_MESSAGE_BYTES:
+        if message.size() > MAX_MESSAGE_BYTES:
             raise MessageTooLarge(message, MAX_MESSAGE_BYTES)
-        self.require_topics((message.topic,))
-        try:
-            future = self._producer.send(
-                message.topic, key=message.key, value=message.value, headers=list(message.headers)
-            )
-        except errors.KafkaError as error:
-            raise self._failure(error) from error
-        self._in_flight.append((message, future))
-        self._in_flight_bytes += size
-        while self._in_flight_bytes > _IN_FLIGHT_BYTES or (self._in_flight and self._in_flight[0][1].is_done):
-            self._confirm_oldest()
+        if message.topic not in self._topics:
+            self.require_topics((message.topic,))
+        self._produce(message)
+        if self._handed_over % _TAKE_IN_EVERY == 0:
+            self._producer.poll(0)
+            self._settle()
+            if self.delivered - self._reported >= _REPORT_EVERY:
+                self._report()
 
     def flush(self) -> None:
         """Return when every message handed over is confirmed; raises what stopped the first that is not."""
-        # Not the producer's own flush: that raises when the broker has an oversized batch split while it waits.
-        while self._in_flight:
-            self._confirm_oldest()
+        self._wait()
+        self._settle()
         self._report()
 
-    def _confirm_oldest(self) -> None:
-        message, future = self._in_flight.popleft()
-        self._in_flight_bytes -= message.size()
-        try:
-            future.get()
-        except (errors.MessageSizeTooLargeError, errors.RecordListTooLargeError) as error:
-            raise MessageTooLarge(message, MAX_MESSAGE_BYTES) from error
-        except errors.KafkaError as error:
-            raise self._failure(error) from error
-        self.delivered += 1
-        if self.delivered - self._reported >= _REPORT_EVERY:
-            self._report()
+    def _produce(self, message: Message) -> None:
+        while True:
+            try:
+                self._producer.produce(message.topic, message.value, message.key, headers=list(message.headers) or None)
+            except BufferError:
+                self._producer.poll(_WAITING_SECONDS)
+                self._raise_failure()
+            except KafkaException as error:
+                self._note(error.args[0], message.topic)
+                self._raise_failure()
+            else:
+                self._handed_over += 1
+                return
 
-    def _failure(self, error: errors.KafkaError) -> BrokerRefused | BrokerUnreachable:
-        self._lost_broker = True
-        return to_failure(error, self._options)
+    def _wait(self) -> None:
+        while self._producer.flush(_WAITING_SECONDS):
+            self._raise_failure()
+
+    def _settle(self) -> None:
+        """Deal with what reports have told: messages whose batch was too large are sent again, each alone."""
+        self._raise_failure()
+        while self._too_large:
+            self._wait()
+            message, *others = self._too_large
+            self._too_large = []
+            self._produce(message)
+            self._wait()
+            refused, self._too_large = self._too_large, others
+            if refused:
+                raise MessageTooLarge(message, MAX_MESSAGE_BYTES)
+            self._raise_failure()
+
+    def _take_in(self, error: KafkaError, message: confluent_kafka.Message) -> None:
+        """Why a message could not be delivered; called in this thread, while it polls."""
+        self._handed_over -= 1
+        if error.code() in _TOO_LARGE:
+            self._too_large.append(_to_message(message))
+        else:
+            self._note(error, str(message.topic()))
+
+    def _hear(self, error: KafkaError) -> None:
+        """What the client says of its connections; it goes on trying."""
+        self._said = error.str()
+
+    def _note(self, error: KafkaError, topic: str) -> None:
+        """Keep what stopped the first message; those after it fail for the same reason."""
+        if self._failure is None:
+            self._lost = True
+            self._failure = TopicMissing([topic]) if is_gone(error) else to_failure(error, self._options, self._said)
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
 
     def _report(self) -> None:
         self._reported = self.delivered
         if self._on_progress is not None:
             self._on_progress(self.delivered)
+
+
+def _to_message(message: confluent_kafka.Message) -> Message:
+    headers = cast("list[tuple[str, bytes]] | None", message.headers()) or ()
+    return Message(str(message.topic()), message.key(), message.value(), tuple(headers))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import orjson
@@ -29,7 +28,7 @@ def test_published_rows_are_in_the_topic(tmp_path: Path, stack: Stack, make_topi
     broken.write_bytes(b"\xfd7zXZ\x00")
     with Rejects(None, lambda _: None) as rejects:
         work = Import([broken, good], Given(), rejects)
-        messages = (replace(message, topic=topic) for message in work.messages())
+        messages = (message._replace(topic=topic) for message in work.messages())
         delivered = publish(messages, bootstrap_servers=stack.bootstrap_servers, client_properties=None)
     assert (delivered, work.published, work.rejected) == (3, 3, 1)
     found = read_topic(stack.bootstrap_servers, topic)

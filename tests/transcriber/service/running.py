@@ -76,7 +76,7 @@ class Place:
         """Ask for videos; requests of one key, which is the video unless it is given, come in this order."""
         requests = [a_request(video_id, again=again, model=model) for video_id in video_ids]
         messages = [to_request_message(request) for request in requests]
-        self.send(*(replace(message, topic=self.topic, key=key or message.key) for message in messages))
+        self.send(*(message._replace(topic=self.topic, key=key or message.key) for message in messages))
         return requests
 
     def send(self, *messages: Message) -> None:
