@@ -14,7 +14,7 @@ WORKERS ?= 2
 # Runs of each case of `make test-faults`; what has passed is kept in build/faults.jsonl and not run again.
 SEEDS ?= 20
 
-.PHONY: help setup demo up down test test-real test-faults lint bench bench-speech bench-search dictionary clean
+.PHONY: help setup demo up down test test-real test-faults lint bench bench-scale bench-speech bench-search dictionary clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,8 +47,11 @@ lint: $(INSTALLED) ## Check style, types, layers and SQL
 	@.venv/bin/lint-imports
 	@.venv/bin/sqlfluff lint sql
 
-bench: setup ## Measure how fast messages are loaded
-	@.venv/bin/python -m benchmarks.load $(ARGS)
+bench: setup ## Measure speed beside a loader made by hand, ten minutes; ARGS="--repeat 1" is quicker
+	@.venv/bin/python -m benchmarks.bench $(ARGS)
+
+bench-scale: setup ## Measure speed and memory at 500,000, a million and five million messages
+	@.venv/bin/python -m benchmarks.scale $(ARGS)
 
 bench-speech: setup $(SPEECH_MODELS)/.installed ## Measure how well and how fast real clips are transcribed
 	@.venv/bin/python -m benchmarks.speech $(ARGS)

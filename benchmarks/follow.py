@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.machine import describe_machine, own_stack, say
+from benchmarks.memory import postgres_of, proportional
 from tests.real.killing import session_of
 from tests.real.warehouse import TOPIC, Servers, Warehouse
 from trendscript.kafka import Message, publish
@@ -82,7 +83,7 @@ def measure(servers: Servers, batches: int, every: int, messages: int, until: fl
     """Follow a topic that never ends; a sample each time so many batches more are committed."""
     servers.recreate_topic(2)
     warehouse = servers.make_warehouse("follow")
-    postgres = _postgres_of(servers)
+    postgres = postgres_of(servers.home)
     process = warehouse.start("load", TOPIC, "--follow", "--every", "1")
     producer = _produce(servers, messages)
     done, since = 0, time.monotonic()
@@ -158,12 +159,6 @@ def _message(reading: int, video: int, rank: int) -> Message:
     return Message(TOPIC, f"v{video:010d}".encode(), orjson.dumps(value))
 
 
-def _postgres_of(servers: Servers) -> psutil.Process:
-    """The server process of the stack under this home."""
-    first, *_ = (servers.home / "postgres" / "data" / "postmaster.pid").read_text(encoding="utf-8").splitlines()
-    return psutil.Process(int(first))
-
-
 def _look(leader: int, postgres: psutil.Process, batches: int, seconds: float) -> Sample:
     resident = {"driver": 0.0, "jvm": 0.0, "workers": 0.0}
     live = 0.0
@@ -173,7 +168,7 @@ def _look(leader: int, postgres: psutil.Process, batches: int, seconds: float) -
             if kind == "jvm":
                 live += _live_heap(process.pid)
             resident[kind] += process.memory_info().rss / _MEBIBYTE
-    return Sample(batches, seconds, **resident, jvm_live=live, postgres=_proportional(postgres))
+    return Sample(batches, seconds, **resident, jvm_live=live, postgres=proportional(postgres) / _MEBIBYTE)
 
 
 def _live_heap(pid: int) -> float:
@@ -184,15 +179,6 @@ def _live_heap(pid: int) -> float:
     told = subprocess.run([program, str(pid), "GC.class_histogram"], capture_output=True, text=True, check=False)
     total = re.search(r"^Total\s+\d+\s+(\d+)", told.stdout, re.MULTILINE)
     return int(total[1]) / _MEBIBYTE if total else 0.0
-
-
-def _proportional(server: psutil.Process) -> float:
-    """Memory of a server and its children; what they share is counted once."""
-    total = 0
-    for process in (server, *server.children(recursive=True)):
-        with suppress(psutil.Error):
-            total += process.memory_full_info().pss
-    return total / _MEBIBYTE
 
 
 def slope(samples: Sequence[Sample], kind: str) -> float:

@@ -1,4 +1,4 @@
-"""Peak memory of a session of processes: its leader goes in, each kind's highest resident size comes out."""
+"""Peak memory of a session of processes and of PostgreSQL: their leaders go in, each kind's highest comes out."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ _HIGHEST = re.compile(r"^VmHWM:\s+(\d+) kB", re.MULTILINE)
 
 
 class MemoryWatch:
-    """Watches a session while the block runs. `peaks` are bytes by kind: driver, jvm, workers."""
+    """Watches a session and a server while the block runs; `peaks` has bytes of driver, jvm, workers and postgres."""
 
-    def __init__(self, leader: int) -> None:
+    def __init__(self, leader: int, postgres: psutil.Process) -> None:
         self._leader = leader
+        self._postgres = postgres
+        self._highest_postgres = 0.0
         self._highest: dict[int, tuple[str, int]] = {}
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -34,17 +36,18 @@ class MemoryWatch:
 
     @property
     def peaks(self) -> dict[str, int]:
-        """Sums of what each process had at its highest; shared pages are counted in each."""
+        """Sums of what each process had at its highest, shared pages in each; of PostgreSQL as it was at once."""
         found = {"driver": 0, "jvm": 0, "workers": 0}
         for kind, highest in self._highest.values():
             found[kind] += highest
-        return found
+        return found | {"postgres": round(self._highest_postgres)}
 
     def _watch(self) -> None:
         while not self._ended.wait(_LOOK_EVERY):
             for process in psutil.process_iter():
                 with suppress(psutil.Error, OSError):
                     self._look(process)
+            self._highest_postgres = max(self._highest_postgres, proportional(self._postgres))
 
     def _look(self, process: psutil.Process) -> None:
         if os.getsid(process.pid) != self._leader:
@@ -57,3 +60,18 @@ class MemoryWatch:
         if process.pid == self._leader:
             return "driver"
         return "jvm" if process.name() == "java" else "workers"
+
+
+def postgres_of(home: Path) -> psutil.Process:
+    """The server process of the stack under this home."""
+    first, *_ = (home / "postgres" / "data" / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+    return psutil.Process(int(first))
+
+
+def proportional(server: psutil.Process) -> float:
+    """Bytes of a server and its children; what they share is counted once."""
+    total = 0
+    for process in (server, *server.children(recursive=True)):
+        with suppress(psutil.Error):
+            total += process.memory_full_info().pss
+    return total

@@ -8,25 +8,26 @@ from __future__ import annotations
 
 import csv
 import lzma
+import os
 import random
 from contextlib import closing
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import psycopg2
-from confluent_kafka import Producer
 
 from trendscript.contracts.document import parse_contract
+from trendscript.kafka import Message, publish
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from confluent_kafka import KafkaError, Message
+    from collections.abc import Iterable, Iterator
 
     from trendscript.contracts import Contract, Table
 
+_BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
 PARTITIONS = 4
 COLUMNS = (
     "video_id", "country", "fetched_at", "published_at", "title", "localized_title", "channel_title", "channel_id",
@@ -64,41 +65,37 @@ def _no_table(name: str) -> Table:
     raise KeyError(name)
 
 
-def fill_topic(topic: str, bootstrap_servers: str, charts: Path | None, most: int) -> int:
-    """Publish up to `most` messages, keyed by video; how many they were. Kafka's own producer in C: it isn't timed."""
-    failed: list[str] = []
+def fill_topic(topic: str, bootstrap_servers: str, records: Iterable[dict[str, str]]) -> int:
+    """Publish a message a record, keyed by video; how many they were. It isn't timed."""
+    messages = (Message(topic, record["video_id"].encode(), orjson.dumps(record)) for record in records)
+    return publish(messages, bootstrap_servers=bootstrap_servers, client_properties=None)
 
-    def note(error: KafkaError | None, _message: Message) -> None:
-        if error is not None:
-            failed.append(error.str())
 
-    producer = Producer({"bootstrap.servers": bootstrap_servers, "linger.ms": 50, "acks": "all"})
-    count = 0
-    for record in _take(read_charts(charts) if charts else make_charts(), most):
-        while True:
-            try:
-                producer.produce(
-                    topic,
-                    orjson.dumps(record),
-                    record["video_id"],
-                    on_delivery=note,
-                )
-                break
-            except BufferError:
-                producer.poll(0.5)
-        count += 1
-        producer.poll(0)
-    producer.flush()
-    if failed:
-        raise RuntimeError(f"{len(failed)} messages were not delivered: {failed[0]}")
+def take_records(most: int) -> Iterator[dict[str, str]]:
+    """So many rows of real charts at most; where there are none, made-up ones."""
+    folder = charts_folder()
+    return islice(read_charts(folder) if folder else make_charts(), most)
+
+
+def charts_folder() -> Path | None:
+    """Where the real charts are: beside the project, or under the folder that TRENDSCRIPT_DATA names."""
+    folder = Path(os.environ.get("TRENDSCRIPT_DATA") or _BESIDE) / "youtube_charts"
+    return folder if folder.is_dir() else None
+
+
+def write_charts(path: Path, most: int) -> int:
+    """So many of the records as a file of the layout that the real ones have; how many they were."""
+    records = take_records(most)
+    first = next(records)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(first))
+        writer.writeheader()
+        writer.writerow(first)
+        count = 1
+        for record in records:
+            writer.writerow(record)
+            count += 1
     return count
-
-
-def _take(records: Iterator[dict[str, str]], most: int) -> Iterator[dict[str, str]]:
-    for number, record in enumerate(records):
-        if number == most:
-            return
-        yield record
 
 
 def read_charts(folder: Path) -> Iterator[dict[str, str]]:
