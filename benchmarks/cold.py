@@ -45,7 +45,8 @@ def measure_all(servers: Servers, contract: Contract, hand_made: Runs, repeat: i
             check=True,
         )
         ((ended, read),) = warehouse.query(
-            "select extract(epoch from max(committed_at))::float, sum(read) from pipeline.batch_range"
+            "select extract(epoch from max(b.committed_at))::float, sum(r.read) "
+            "from pipeline.batch as b join pipeline.batch_range as r using (batch_id)"
         )
         if read != hand_made.messages:
             raise RuntimeError(f"{read} of {hand_made.messages} messages were read")

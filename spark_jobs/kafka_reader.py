@@ -64,9 +64,9 @@ def read_range(
 ) -> Iterator[pa.RecordBatch]:
     """What a `read_committed` reader sees of the range, in the columns of `RAW_SCHEMA`, in its order.
 
-    `options` are those of the connection, as `librdkafka_options` gives them. A batch holds 16 MiB of values at most,
-    and one message more. Raises ReadingCutOff when the brokers don't hold the range, or are silent for so many
-    seconds; BrokerRefused.
+    `options` are those of the connection, as `librdkafka_options` gives them. A batch ends after 16 MiB of values, and
+    one poll brings 16 more at most, and a message. Raises ReadingCutOff when the brokers don't hold the range, or are
+    silent for so many seconds; BrokerRefused.
     """
     with closing(_RangeReader(topic, wanted, options, silent_seconds)) as reader:
         gathered: list[Message] = []
@@ -105,8 +105,8 @@ class _RangeReader:
             # Never more than are left: those would be waited for.
             polled = self._consumer.consume(min(_POLL_MESSAGES, left), _POLL_SECONDS)
             if polled:
-                heard = time.monotonic()
                 yield self._take(polled)
+                heard = time.monotonic()  # now: whoever takes the messages may have been slow
             if self._refused:
                 raise BrokerRefused(f"Kafka refused to let a Spark task read ({self._refused}).")
             if self._gone or time.monotonic() - heard > self._silent_seconds:
@@ -120,13 +120,13 @@ class _RangeReader:
         for message in polled:
             if (error := message.error()) is not None:
                 self._judge(error, _place(message))
-        if self._next > self._wanted.until_offset:
-            return [message for message in taken if _place(message) < self._wanted.until_offset]
-        return taken
+        return [message for message in taken if _place(message) < self._wanted.until_offset]
 
     def _judge(self, error: KafkaError, offset: int) -> None:
         if error.code() == _END and offset >= self._wanted.until_offset:
-            self._next = self._wanted.until_offset
+            self._next = max(self._next, self._wanted.until_offset)
+        elif error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+            return  # the client looks up who coordinates its group, which nobody here needs
         elif is_refusal(error):
             self._refused = error.str()
         else:

@@ -57,7 +57,7 @@ returning 1
 """
 _CLOSE_RANGE = """
 update pipeline.batch_range
-set committed_at = now(), attempt = $1, read = $2::bigint, accepted = $3::bigint, quarantined = $4::bigint,
+set committed_at = clock_timestamp(), attempt = $1, read = $2::bigint, accepted = $3::bigint, quarantined = $4::bigint,
     skipped = $5::bigint, tables = $6::text::jsonb, seconds = $7::text::jsonb
 where batch_id = $8::bigint and partition = $9::integer and committed_at is null
 returning 1

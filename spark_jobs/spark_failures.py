@@ -16,7 +16,7 @@ from spark_jobs.failures import LoadInterrupted
 from spark_jobs.lake import lake_failures
 from spark_jobs.session import check_started_alive
 from trendscript.errors import NeedsAPerson
-from trendscript.kafka import BrokerRefused
+from trendscript.kafka import BrokerRefused, ClientPropertiesRefused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _PYTHON_ON_EXECUTOR = "org.apache.spark.api.python.PythonException"
 """What a write that failed names among its causes where a function of ours raised."""
 
-_READING_FAILED = re.compile(r"\b(?P<kind>ReadingCutOff|BrokerRefused): (?P<said>[^\n]*)")
+_READING_FAILED = re.compile(r"\b(?P<kind>ReadingCutOff|BrokerRefused|ClientPropertiesRefused): (?P<said>[^\n]*)")
 """The last line of the traceback of a task that could not read from Kafka."""
 
 
@@ -39,6 +39,10 @@ class LakeRefused(NeedsAPerson):
         )
 
 
+class TaskRefused(NeedsAPerson):
+    """Raised when a task can't use the `client.properties` of the machine it runs on; the text says which and why."""
+
+
 def is_bug(error: Exception) -> bool:
     """Whether a function of ours raised on an executor, and for no reason that Kafka gave it."""
     of_ours = isinstance(error, PythonException) or _PYTHON_ON_EXECUTOR in str(error)
@@ -46,8 +50,10 @@ def is_bug(error: Exception) -> bool:
 
 
 def check_refused(error: Exception) -> None:
-    """Raises BrokerRefused when that is what a task met."""
+    """Raises BrokerRefused, or TaskRefused, when that is what a task met."""
     found = _READING_FAILED.search(str(error))
+    if found and found["kind"] == ClientPropertiesRefused.__name__:
+        raise TaskRefused(found["said"]) from error
     if found and found["kind"] == BrokerRefused.__name__:
         raise BrokerRefused(found["said"]) from error
 

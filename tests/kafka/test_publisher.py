@@ -104,6 +104,17 @@ def test_a_topic_with_a_smaller_limit_refuses_by_itself(stack: Stack, make_topic
         _publish(stack, [Message(topic, b"d", b"4" * 3000)])
 
 
+def test_what_was_in_a_batch_with_a_message_too_large_arrives_as_it_was(stack: Stack, make_topic: MakeTopic) -> None:
+    """Key, value and headers, also of those behind it, though the refusal is met when nothing more is to be sent."""
+    topic = make_topic(configs={"max.message.bytes": "2000"})
+    sent = [Message(topic, b"%d" % number, b"v" * 100, (("trace", b"%d" % number),)) for number in range(4)]
+    large = Message(topic, b"large", b"v" * 3000)
+    with pytest.raises(MessageTooLarge, match="'large'"):
+        _publish(stack, [sent[0], large, *sent[1:]])
+    found = [(r.key, r.value, tuple(r.headers)) for r in read_topic(stack.bootstrap_servers, topic)]
+    assert found == [(m.key, m.value, m.headers) for m in sent]
+
+
 def test_a_missing_topic_is_named_with_the_command_that_creates_it(stack: Stack) -> None:
     """No topic is created in passing; the sentence says what to run."""
     with pytest.raises(TopicMissing, match=r"no_such_topic does not exist.*trendscript migrate") as missing:

@@ -79,18 +79,23 @@ def test_exactly_the_range_is_read(stack: Stack, make_topic: MakeTopic, begin: i
     assert _offsets(_read(stack, topic, begin, until)) == list(range(begin, until))
 
 
-def test_transactions_are_seen_once_they_are_committed(stack: Stack, make_topic: MakeTopic) -> None:
-    """Aborted messages and markers are no messages; a range that ends in them, or holds nothing else, ends."""
-    topic = make_topic()
+def _fill_with_transactions(stack: Stack, topic: str, *commits: bool) -> None:
+    """A message and its marker for each."""
     with closing(
         KafkaProducer(bootstrap_servers=stack.bootstrap_servers, transactional_id=topic, acks="all")
     ) as producer:
         producer.init_transactions()
-        for end in (producer.commit_transaction, producer.abort_transaction, producer.abort_transaction):
+        for commit in commits:
             producer.begin_transaction()
             producer.send(topic, b"one")
             producer.flush()
-            end()
+            _ = producer.commit_transaction() if commit else producer.abort_transaction()
+
+
+def test_transactions_are_seen_once_they_are_committed(stack: Stack, make_topic: MakeTopic) -> None:
+    """Aborted messages and markers are no messages; a range that ends in them, or holds nothing else, ends."""
+    topic = make_topic()
+    _fill_with_transactions(stack, topic, True, False, False)  # noqa: FBT003  (commits, in their order)
 
     # 0 is committed, 1 its marker, 2 and 4 are aborted, 3 and 5 the markers.
     assert _offsets(_read(stack, topic, 0, 6)) == [0]
@@ -99,6 +104,29 @@ def test_transactions_are_seen_once_they_are_committed(stack: Stack, make_topic:
     assert _offsets(_read(stack, topic, 5, 6)) == []
     _send(stack, topic, b"behind")
     assert _offsets(_read(stack, topic, 1, 6)) == []
+
+
+def test_what_comes_with_the_end_of_a_partition_is_not_of_the_range(stack: Stack, make_topic: MakeTopic) -> None:
+    """Where offsets are missing, one poll may bring the range, messages behind it and the end of the partition."""
+    topic = make_topic()
+    _fill_with_transactions(stack, topic, True, False, False)  # noqa: FBT003  (commits, in their order)
+    _send(stack, topic, b"behind", b"behind")
+    options = librdkafka_options(stack.bootstrap_servers, None)
+    with closing(kafka_reader._RangeReader(topic, OffsetRange(0, 0, 6), options, 10.0)) as reader:  # noqa: SLF001
+        time.sleep(2)  # so that all is there when the first poll asks
+        assert [message.offset() for messages in reader.polls() for message in messages] == [0]
+
+
+def test_a_slow_taker_is_not_taken_for_silent_brokers(stack: Stack, make_topic: MakeTopic) -> None:
+    """What is read may wait for PostgreSQL longer than brokers may be silent."""
+    topic = make_topic()
+    _send(stack, topic, *[b"x" * 1_000_000] * 40)
+    connection = librdkafka_options(stack.bootstrap_servers, None)
+    found = []
+    for batch in read_range(topic, OffsetRange(0, 0, 40), connection, silent_seconds=1):
+        time.sleep(1.5)
+        found += batch.column("offset").to_pylist()
+    assert found == list(range(40))
 
 
 def test_offsets_that_kafka_has_deleted_are_no_reason_to_go_on_elsewhere(

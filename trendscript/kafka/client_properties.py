@@ -39,6 +39,8 @@ _UNDERSTOOD = {
 _LOGIN_FIELD = re.compile(
     r"""(?P<name>\w+)\s*=\s*(?:"(?P<double>(?:\\.|[^"\\])*)"|'(?P<single>(?:\\.|[^'\\])*)'|(?P<bare>[^\s;"']+))"""
 )
+# What librdkafka takes, in milliseconds; a Java client takes longer ones.
+_SOCKET_TIMEOUTS = (10, 300_000)
 _ESCAPES = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
 
 
@@ -96,7 +98,8 @@ def librdkafka_options(bootstrap_servers: str, client_properties: Path | None) -
     if "ssl_context" in options:
         kept |= _librdkafka_ssl(properties)
     if "request.timeout.ms" in properties:
-        kept["socket.timeout.ms"] = properties["request.timeout.ms"]
+        shortest, longest = _SOCKET_TIMEOUTS
+        kept["socket.timeout.ms"] = str(min(max(int(properties["request.timeout.ms"]), shortest), longest))
     return kept
 
 

@@ -70,11 +70,12 @@ _REFUSAL_WORDS = (
     "certificate verify failed",
     "UnsupportedSaslMechanism",
 )
+# What librdkafka takes for a refusal where a broker goes away while it asks who is there.
+_HUNG_UP = re.compile("transport failure|timed out", re.IGNORECASE)
 _REFUSAL_CODES = {
     KafkaError._AUTHENTICATION,  # noqa: SLF001  (public by its documentation)
     KafkaError.SASL_AUTHENTICATION_FAILED,
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
-    KafkaError.GROUP_AUTHORIZATION_FAILED,
     KafkaError.CLUSTER_AUTHORIZATION_FAILED,
     KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
 }
@@ -118,6 +119,8 @@ def kafka_failures(options: dict[str, Any]) -> Iterator[None]:
 
 def is_refusal(error: KafkaError) -> bool:
     """Whether librdkafka tells that a broker answers, but not to this user."""
+    if error.code() == KafkaError._AUTHENTICATION and _HUNG_UP.search(error.str()):  # noqa: SLF001  (as above)
+        return False
     return error.code() in _REFUSAL_CODES or _is_refusal(error.str())
 
 

@@ -5,9 +5,9 @@ By librdkafka, which sends while Python makes the next messages.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
 
-import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from trendscript.kafka.client_properties import client_options, librdkafka_options
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
     from types import TracebackType
+
+    import confluent_kafka
 
 _REPORT_EVERY = 1_000
 _CLOSING_SECONDS = 2.0
@@ -46,6 +48,8 @@ _PRODUCING: dict[str, Any] = {
     "topic.metadata.propagation.max.ms": 5_000,
     "log_level": 0,
 }
+# Failures whose cause is what was said of the connections last.
+_UNREACHABLE = {KafkaError._MSG_TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN}  # noqa: SLF001
 _TOO_LARGE = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE}
 
 
@@ -75,7 +79,8 @@ def publish(
 class Publisher:
     """An idempotent producer that counts confirmed deliveries; a context manager that ends with everything confirmed.
 
-    Messages of one key keep their order. A topic is looked up before its first message.
+    Messages of one key keep their order; only where a topic's limit is smaller than a batch, those of a batch that it
+    refused come behind what was sent meanwhile. A topic is looked up before its first message.
     """
 
     def __init__(
@@ -89,6 +94,8 @@ class Publisher:
         self._settings = librdkafka_options(bootstrap_servers, client_properties)
         self._on_progress = on_progress
         self._reported = 0
+        self.delivered = 0
+        """How many messages the brokers have confirmed, as far as was looked."""
         self._handed_over = 0
         self._topics: set[str] = set()
         self._said = ""
@@ -97,9 +104,7 @@ class Publisher:
         self._too_large: list[Message] = []
 
     def __enter__(self) -> Self:
-        self._producer = Producer(
-            {**self._settings, **_PRODUCING, "error_cb": self._hear, "on_delivery": self._take_in}
-        )
+        self._producer = Producer({**self._settings, **_PRODUCING, "error_cb": self._hear})
         return self
 
     def __exit__(
@@ -110,12 +115,8 @@ class Publisher:
                 self.flush()
         finally:
             self._producer.flush(_CLOSING_SECONDS)  # something is still unconfirmed after a failure, or Ctrl-C
+            self._count()
             self._producer.purge()
-
-    @property
-    def delivered(self) -> int:
-        """How many messages the brokers have confirmed."""
-        return self._handed_over - len(self._producer)
 
     def require_topics(self, topics: Iterable[str]) -> None:
         """Look topics up before there is a message for them; raises TopicMissing."""
@@ -138,6 +139,7 @@ class Publisher:
         if self._handed_over % _TAKE_IN_EVERY == 0:
             self._producer.poll(0)
             self._settle()
+            self._count()
             if self.delivered - self._reported >= _REPORT_EVERY:
                 self._report()
 
@@ -145,12 +147,19 @@ class Publisher:
         """Return when every message handed over is confirmed; raises what stopped the first that is not."""
         self._wait()
         self._settle()
+        self._count()
         self._report()
 
     def _produce(self, message: Message) -> None:
         while True:
             try:
-                self._producer.produce(message.topic, message.value, message.key, headers=list(message.headers) or None)
+                self._producer.produce(
+                    message.topic,
+                    message.value,
+                    message.key,
+                    headers=list(message.headers) or None,
+                    on_delivery=partial(self._take_in, message),
+                )
             except BufferError:
                 self._producer.poll(_WAITING_SECONDS)
                 self._raise_failure()
@@ -166,26 +175,35 @@ class Publisher:
             self._raise_failure()
 
     def _settle(self) -> None:
-        """Deal with what reports have told: messages whose batch was too large are sent again, each alone."""
+        """Deal with what reports have told: messages whose batch was too large are sent again, each alone.
+
+        Raises MessageTooLarge for the first that is too large by itself, when all others are delivered.
+        """
         self._raise_failure()
+        refused: list[Message] = []
         while self._too_large:
             self._wait()
-            message, *others = self._too_large
-            self._too_large = []
-            self._produce(message)
-            self._wait()
-            refused, self._too_large = self._too_large, others
-            if refused:
-                raise MessageTooLarge(message, MAX_MESSAGE_BYTES)
-            self._raise_failure()
+            again, self._too_large = self._too_large, []
+            for message in again:
+                self._produce(message)
+                self._wait()
+                refused += self._too_large
+                self._too_large = []
+        self._raise_failure()
+        if refused:
+            raise MessageTooLarge(refused[0], MAX_MESSAGE_BYTES)
 
-    def _take_in(self, error: KafkaError, message: confluent_kafka.Message) -> None:
+    def _count(self) -> None:
+        """What is neither waiting nor reported has been confirmed; a report nobody has taken in yet is waiting."""
+        self.delivered = max(self.delivered, self._handed_over - len(self._producer))
+
+    def _take_in(self, message: Message, error: KafkaError, _sent: confluent_kafka.Message) -> None:
         """Why a message could not be delivered; called in this thread, while it polls."""
         self._handed_over -= 1
         if error.code() in _TOO_LARGE:
-            self._too_large.append(_to_message(message))
+            self._too_large.append(message)
         else:
-            self._note(error, str(message.topic()))
+            self._note(error, message.topic)
 
     def _hear(self, error: KafkaError) -> None:
         """What the client says of its connections; it goes on trying."""
@@ -195,7 +213,8 @@ class Publisher:
         """Keep what stopped the first message; those after it fail for the same reason."""
         if self._failure is None:
             self._lost = True
-            self._failure = TopicMissing([topic]) if is_gone(error) else to_failure(error, self._options, self._said)
+            said = self._said if error.code() in _UNREACHABLE else ""
+            self._failure = TopicMissing([topic]) if is_gone(error) else to_failure(error, self._options, said)
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
@@ -205,8 +224,3 @@ class Publisher:
         self._reported = self.delivered
         if self._on_progress is not None:
             self._on_progress(self.delivered)
-
-
-def _to_message(message: confluent_kafka.Message) -> Message:
-    headers = cast("list[tuple[str, bytes]] | None", message.headers()) or ()
-    return Message(str(message.topic()), message.key(), message.value(), tuple(headers))

@@ -35,7 +35,7 @@ class JarsAltered(NeedsAPerson):
 
 
 def spark_jars(on_progress: Callable[[str], None] = lambda _: None) -> list[Path]:
-    """Return the jars that Spark needs to read Kafka and write Delta, after fetching them if they aren't there."""
+    """Return the jars that Spark needs to write Delta, after fetching them if they aren't there."""
     return sorted((prepare_jars(on_progress) / "spark").glob("*.jar"))
 
 
