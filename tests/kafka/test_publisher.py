@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import socket
 import time
 from typing import TYPE_CHECKING
@@ -98,17 +99,32 @@ def test_twenty_megabytes_are_refused_and_those_before_are_delivered(stack: Stac
 def test_a_topic_with_a_smaller_limit_refuses_by_itself(stack: Stack, make_topic: MakeTopic) -> None:
     """Where the broker's limit is lower than ours, its refusal is the same fact, and small neighbours arrive."""
     topic = make_topic(configs={"max.message.bytes": "2000"})
-    sent = [Message(topic, b"a", b"1" * 900), Message(topic, b"b", b"2" * 900), Message(topic, b"c", b"3" * 900)]
+    sent = [Message(topic, key, _noise(900)) for key in (b"a", b"b", b"c")]
     assert _publish(stack, sent) == 3
     with pytest.raises(MessageTooLarge, match="'d'"):
-        _publish(stack, [Message(topic, b"d", b"4" * 3000)])
+        _publish(stack, [Message(topic, b"d", _noise(3000))])
+
+
+def test_messages_that_are_alike_take_little_room(stack: Stack, make_topic: MakeTopic) -> None:
+    """They are packed on the way and in the broker's files, and come out as they were."""
+    topic = make_topic()
+    sent = [Message(topic, b"%d" % number, _noise(2_000) + b"%d" % number) for number in range(500)]
+    _publish(stack, sent)
+    kept = sum(file.stat().st_size for file in (stack.home / "kafka" / "data" / f"{topic}-0").glob("*.log"))
+    assert 0 < kept < sum(message.size() for message in sent) / 20
+    assert [record.value for record in read_topic(stack.bootstrap_servers, topic)] == [one.value for one in sent]
+
+
+def _noise(size: int) -> bytes:
+    """Bytes that can't be packed, the same each time."""
+    return random.Random(0).randbytes(size)  # noqa: S311  (nothing secret)
 
 
 def test_what_was_in_a_batch_with_a_message_too_large_arrives_as_it_was(stack: Stack, make_topic: MakeTopic) -> None:
     """Key, value and headers, also of those behind it, though the refusal is met when nothing more is to be sent."""
     topic = make_topic(configs={"max.message.bytes": "2000"})
     sent = [Message(topic, b"%d" % number, b"v" * 100, (("trace", b"%d" % number),)) for number in range(4)]
-    large = Message(topic, b"large", b"v" * 3000)
+    large = Message(topic, b"large", _noise(3000))
     with pytest.raises(MessageTooLarge, match="'large'"):
         _publish(stack, [sent[0], large, *sent[1:]])
     found = [(r.key, r.value, tuple(r.headers)) for r in read_topic(stack.bootstrap_servers, topic)]

