@@ -13,6 +13,7 @@ import psutil
 
 _LOOK_EVERY = 0.2
 _HIGHEST = re.compile(r"^VmHWM:\s+(\d+) kB", re.MULTILINE)
+_ROLLUP = re.compile(r"^(Pss_Anon|Pss_Shmem):\s+(\d+) kB", re.MULTILINE)
 
 
 class MemoryWatch:
@@ -66,6 +67,17 @@ def postgres_of(home: Path) -> psutil.Process:
     """The server process of the stack under this home."""
     first, *_ = (home / "postgres" / "data" / "postmaster.pid").read_text(encoding="utf-8").splitlines()
     return psutil.Process(int(first))
+
+
+def own_and_cache(server: psutil.Process) -> tuple[float, float]:
+    """Bytes that a server and its children have for themselves, and of the cache that they share (`shared_buffers`)."""
+    own = cache = 0
+    for process in (server, *server.children(recursive=True)):
+        with suppress(OSError):
+            found = dict(_ROLLUP.findall(Path(f"/proc/{process.pid}/smaps_rollup").read_text(encoding="utf-8")))
+            own += int(found["Pss_Anon"]) * 1024
+            cache += int(found["Pss_Shmem"]) * 1024
+    return own, cache
 
 
 def proportional(server: psutil.Process) -> float:
