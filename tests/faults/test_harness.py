@@ -8,10 +8,12 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.faults.breaking import BREAKS, fits
 from tests.faults.fold import VIDEO, Produced, fold
 from tests.faults.messages import Told, encode
 from tests.faults.orders import ARMED, FOLDER, Faults, Order
@@ -19,8 +21,6 @@ from tests.faults.proxy import Proxy, Trouble
 from tests.faults.results import Result, append_result, read_results, to_lines
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.faults.scene import WarmScene
 
 
@@ -37,6 +37,12 @@ def start(faults: Faults, *points: str) -> subprocess.Popen[str]:
     """An armed process that passes these points and says so."""
     environ = os.environ | {FOLDER: str(faults.folder), "PYTHONPATH": str(ARMED)}
     return subprocess.Popen([sys.executable, "-c", _PASSES, *points], env=environ, stdout=subprocess.PIPE, text=True)
+
+
+def test_every_promise_can_still_be_broken() -> None:
+    """What breaks the load on purpose finds the code that it changes."""
+    tree = Path(__file__).parents[2]
+    assert [broken.name for broken in BREAKS if not fits(broken, tree)] == []
 
 
 def test_a_process_is_killed_at_the_visit_that_was_ordered(tmp_path: Path) -> None:
