@@ -49,6 +49,9 @@ def _read_secret(name: str, path: Path) -> str:
             f"{name.upper()}_FILE names {path}, which can't be read ({error.strerror}). "
             "Mend the path or its permissions."
         ) from error
+    except UnicodeDecodeError:
+        # Not chained: the error holds what was read.
+        raise SettingsRefused(f"{name.upper()}_FILE names {path}, which is no text in UTF-8.") from None
 
 
 class Settings(BaseSettings):

@@ -35,7 +35,9 @@ def setup() -> None:
 
 
 def up(
-    as_json: Annotated[bool, typer.Option("--json", help="Print the addresses as JSON.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the addresses as JSON, with the password in the DSN.")
+    ] = False,
 ) -> None:
     """Start Kafka and PostgreSQL on this machine; harmless when they run."""
     from trendscript.local import stack  # noqa: PLC0415  (keeps --help quick)
