@@ -1,0 +1,1 @@
+"""Tests that secrets stay where they were put."""
