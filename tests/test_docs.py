@@ -184,6 +184,43 @@ def _names_and_codes(cell: str) -> list[tuple[str, int]]:
     return found
 
 
+def test_names_of_failures_are_those_of_the_code() -> None:
+    """Whatever reads like the name of a class in the operations guide is one, in prose too."""
+    named = set(re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z]+)+)`", _text(_ROOT / "docs/operations.md")))
+    assert len(named) > 30
+    sources = [path for folder in ("trendscript", "ingest", "spark_jobs", "transcriber") for path in _sources(folder)]
+    known = {name for path in sources for name in re.findall(r"^class (\w+)", _text(path), re.MULTILINE)}
+    assert named - known == set()
+
+
+def test_metrics_of_the_operations_guide_exist_and_each_alarm_is_explained() -> None:
+    """By the names that the collectors give them; what is alerted on has a row that says what it means."""
+    guide = _text(_ROOT / "docs/operations.md")
+    given = {
+        "load": "".join(_text(path) for path in _sources("spark_jobs")),
+        "transcriber": _text(_ROOT / "transcriber/service/metrics.py"),
+    }
+    named = set(re.findall(r"trendscript_(load|transcriber)_([a-z_]+[a-z])", guide))
+    table = guide.partition("| Metric, after `trendscript_load_` |")[2].partition("\n\n")[0]
+    rows = [line.split(" | ")[0] for line in table.splitlines()[2:]]
+    named |= {("load", name) for row in rows for name in re.findall(r"`([a-z_]+)`", row)}
+    assert len(named) > 15
+    for kind, name in named:
+        stem = name.removesuffix("_total")
+        assert f'"{stem}"' in given[kind] or f"_{stem}" in given[kind], f"trendscript_{kind}_{name} is not given"
+
+    (alarms,) = blocks(guide, "promql")
+    explained = guide.partition("### What each alarm means")[2].partition("\n\n## ")[0]
+    rows = [line.split(" | ")[0] for line in explained.splitlines() if line.startswith("| `")]
+    in_rows = [set(re.findall(r"`(\w+)`", row)) for row in rows]
+    alerted = [set(re.findall(r"(?:trendscript_load_|\b(?=node_))(\w+)", line)) for line in alarms.splitlines()]
+    assert in_rows == alerted
+
+
+def _sources(folder: str) -> list[Path]:
+    return sorted((_ROOT / folder).rglob("*.py"))
+
+
 def _kinds(kind: type[TrendscriptError]) -> Iterator[type[TrendscriptError]]:
     import ingest.commands  # noqa: F401, PLC0415  (only what is imported is a subclass)
     import spark_jobs.accept_gap  # noqa: PLC0415  (as above)
