@@ -110,7 +110,7 @@ def _try(broken: Break) -> str | None:
         )
     if done.returncode == 0:
         return None
-    said = re.findall(r"^E\s+([\w.]*[A-Z]\w*: .*)$", done.stdout, re.MULTILINE)
+    said = re.findall(r"^E\s+(assert .*|[\w.]*[A-Z]\w*: .*)$", done.stdout, re.MULTILINE)
     return said[-1][:300] if said else done.stdout[-300:]
 
 
