@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
 import structlog
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from spark_jobs.failures import ReadingCutOff
 from spark_jobs.raw_messages import RAW_SCHEMA
-from trendscript.kafka import BrokerRefused
-from trendscript.kafka.failures import is_gone, is_refusal
+from trendscript.kafka.failures import SILENT, Heard, is_gone, is_refusal, to_failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +33,7 @@ _BATCH_BYTES = 16 * 1024 * 1024
 _POLL_MESSAGES = 1_000
 _POLL_SECONDS = 0.1
 _SILENT_SECONDS = 60.0
+_WONDERING_SECONDS = 5.0
 
 _READING: dict[str, Any] = {
     # Nothing is committed, so no group is joined; the client asks for a name all the same.
@@ -88,10 +88,12 @@ class _RangeReader:
         self._wanted = wanted
         self._silent_seconds = silent_seconds
         self._next = wanted.from_offset
-        self._said = ""
+        self._topic = topic
+        self._options = options
+        self._heard = Heard()
         self._gone = False
-        self._refused = ""
-        self._consumer = Consumer({**options, **_READING, "error_cb": self._hear})
+        self._refusal: KafkaError | None = None
+        self._consumer = Consumer({**options, **_READING, "error_cb": self._hear, "logger": SILENT})
         self._consumer.assign([TopicPartition(topic, wanted.partition, wanted.from_offset)])
 
     def close(self) -> None:
@@ -100,17 +102,29 @@ class _RangeReader:
 
     def polls(self) -> Iterator[list[Message]]:
         """The range's messages as they come, a thousand at a time at most."""
-        heard = time.monotonic()
+        heard, asked = time.monotonic(), False
         while (left := self._wanted.until_offset - self._next) > 0:
             # Never more than are left: those would be waited for.
             polled = self._consumer.consume(min(_POLL_MESSAGES, left), _POLL_SECONDS)
             if polled:
                 yield self._take(polled)
-                heard = time.monotonic()  # now: whoever takes the messages may have been slow
-            if self._refused:
-                raise BrokerRefused(f"Kafka refused to let a Spark task read ({self._refused}).")
+                heard, asked = time.monotonic(), False  # now: whoever takes the messages may have been slow
+            elif not asked and time.monotonic() - heard > _WONDERING_SECONDS:
+                asked = True
+                self._ask()
+            if self._refusal is not None:
+                raise to_failure(self._refusal, self._options, needs="Read", topic=self._topic)
             if self._gone or time.monotonic() - heard > self._silent_seconds:
-                raise ReadingCutOff(self._wanted, self._next, self._said or "the brokers are silent")
+                raise ReadingCutOff(self._wanted, self._next, self._heard.text or "the brokers are silent")
+
+    def _ask(self) -> None:
+        """Ask for the topic where nothing comes: that this user may not even look at it is told to nobody unasked."""
+        try:
+            error = self._consumer.list_topics(self._topic, timeout=_WONDERING_SECONDS).topics[self._topic].error
+        except KafkaException:
+            return  # the silence goes on
+        if error is not None:
+            self._hear(error)
 
     def _take(self, polled: list[Message]) -> list[Message]:
         """The messages among what was polled that are the range's."""
@@ -128,16 +142,16 @@ class _RangeReader:
         elif error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
             return  # the client looks up who coordinates its group, which nobody here needs
         elif is_refusal(error):
-            self._refused = error.str()
+            self._refusal = error
         else:
             raise ReadingCutOff(self._wanted, self._next, error.str())
 
     def _hear(self, error: KafkaError) -> None:
         """What the client says of its connections; it goes on trying."""
-        self._said = error.str()
+        self._heard.hear(error)
         self._gone = self._gone or is_gone(error)
         if is_refusal(error):
-            self._refused = error.str()
+            self._refusal = error
 
 
 def to_raw_batch(partition: int, messages: list[Message]) -> pa.RecordBatch:

@@ -16,7 +16,7 @@ from spark_jobs.failures import LoadInterrupted
 from spark_jobs.lake import lake_failures
 from spark_jobs.session import check_started_alive
 from trendscript.errors import NeedsAPerson
-from trendscript.kafka import BrokerRefused, ClientPropertiesRefused
+from trendscript.kafka import BrokerRefused, ClientPropertiesRefused, RightMissing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 _PYTHON_ON_EXECUTOR = "org.apache.spark.api.python.PythonException"
 """What a write that failed names among its causes where a function of ours raised."""
 
-_READING_FAILED = re.compile(r"\b(?P<kind>ReadingCutOff|BrokerRefused|ClientPropertiesRefused): (?P<said>[^\n]*)")
+_READING_FAILED = re.compile(
+    r"\b(?P<kind>ReadingCutOff|BrokerRefused|RightMissing|ClientPropertiesRefused): (?P<said>[^\n]*)"
+)
 """The last line of the traceback of a task that could not read from Kafka."""
 
 
@@ -54,7 +56,7 @@ def check_refused(error: Exception) -> None:
     found = _READING_FAILED.search(str(error))
     if found and found["kind"] == ClientPropertiesRefused.__name__:
         raise TaskRefused(found["said"]) from error
-    if found and found["kind"] == BrokerRefused.__name__:
+    if found and found["kind"] in (BrokerRefused.__name__, RightMissing.__name__):
         raise BrokerRefused(found["said"]) from error
 
 

@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kafka import IsolationLevel, KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka import IsolationLevel, KafkaAdminClient, KafkaConsumer, TopicPartition, errors
 from kafka.admin import OffsetSpec
 
 from trendscript.errors import TryAgainLater
@@ -57,7 +57,7 @@ def read_topic_state(topic: str, bootstrap_servers: str, client_properties: Path
     Raises TopicMissing, BrokerUnreachable or BrokerRefused.
     """
     options = client_options(bootstrap_servers, client_properties)
-    with kafka_failures(options), closing(KafkaAdminClient(**options)) as admin:
+    with kafka_failures(options, needs="Describe"), closing(KafkaAdminClient(**options)) as admin:
         identity, partitions = _describe(admin, topic)
         earliest = _offsets(admin, topic, partitions, OffsetSpec.EARLIEST)
         return TopicState(identity, earliest, _offsets(admin, topic, partitions, OffsetSpec.LATEST))
@@ -71,9 +71,9 @@ def read_topic_states(
     Raises BrokerUnreachable or BrokerRefused.
     """
     options = client_options(bootstrap_servers, client_properties)
-    with kafka_failures(options), closing(KafkaAdminClient(**options)) as admin:
+    with kafka_failures(options, needs="Describe"), closing(KafkaAdminClient(**options)) as admin:
         cluster = admin.describe_cluster()["cluster_id"]
-        described = [found for found in admin.describe_topics(list(topics)) if not found["error_code"]]
+        described = [found for found in admin.describe_topics(list(topics)) if _is_there(found)]
         places = [
             TopicPartition(found["name"], part["partition_index"])
             for found in described
@@ -94,7 +94,7 @@ def read_topic_states(
 def read_topic_identity(topic: str, bootstrap_servers: str, client_properties: Path | None) -> TopicIdentity:
     """Ask the brokers which topic goes by this name now. Raises as `read_topic_state`."""
     options = client_options(bootstrap_servers, client_properties)
-    with kafka_failures(options), closing(KafkaAdminClient(**options)) as admin:
+    with kafka_failures(options, needs="Describe"), closing(KafkaAdminClient(**options)) as admin:
         return _describe(admin, topic)[0]
 
 
@@ -108,7 +108,7 @@ def find_offsets_since(
     options = client_options(bootstrap_servers, client_properties)
     milliseconds = int(since.timestamp() * 1000)
     asked = {TopicPartition(state.identity.topic, partition): milliseconds for partition in state.end}
-    with kafka_failures(options), closing(KafkaAdminClient(**options)) as admin:
+    with kafka_failures(options, needs="Describe"), closing(KafkaAdminClient(**options)) as admin:
         answers = admin.list_partition_offsets(asked, IsolationLevel.READ_COMMITTED)
     return {partition.partition: answer.offset for partition, answer in answers.items() if answer.offset >= 0}
 
@@ -123,7 +123,7 @@ def has_visible_message(
     options = client_options(bootstrap_servers, client_properties)
     partition = TopicPartition(topic, within.partition)
     deadline = time.monotonic() + _SETTLE_SECONDS
-    with kafka_failures(options), closing(_reader(options)) as consumer:
+    with kafka_failures(options, needs="Read"), closing(_reader(options)) as consumer:
         consumer.assign([partition])
         consumer.seek(partition, within.from_offset)
         while consumer.position(partition) < within.until_offset:
@@ -139,6 +139,13 @@ def _reader(options: dict[str, Any]) -> KafkaConsumer:
     return KafkaConsumer(
         **options, isolation_level="read_committed", enable_auto_commit=False, auto_offset_reset="none"
     )
+
+
+def _is_there(description: dict[str, Any]) -> bool:
+    """Whether the brokers have a topic; one that they don't tell this user about is no topic that isn't there."""
+    if description["error_code"] == errors.TopicAuthorizationFailedError.errno:
+        check_described(description)
+    return not description["error_code"]
 
 
 def _describe(admin: KafkaAdminClient, topic: str) -> tuple[TopicIdentity, list[int]]:

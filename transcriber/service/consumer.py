@@ -77,7 +77,7 @@ class RequestConsumer:
 
     def __enter__(self) -> Self:
         require_topics([self.topic], options=self._options)
-        with kafka_failures(self._options):
+        with kafka_failures(self._options, needs="Read"):
             self._consumer = KafkaConsumer(
                 **self._options,
                 group_id=self._membership.group,
@@ -108,7 +108,7 @@ class RequestConsumer:
         try:
             found = self._consumer.poll(timeout_ms=int(seconds * 1000))
         except errors.KafkaError as error:
-            raise to_failure(error, self._options) from error
+            raise to_failure(error, self._options, needs="Read") from error
         self._finish_joining()
         return [
             Delivery(record.topic, record.partition, record.offset, record.value)
@@ -183,7 +183,7 @@ class RequestConsumer:
 
     def read_ends(self) -> dict[int, int]:
         """Where each partition of the topic ends now. Raises BrokerUnreachable."""
-        with kafka_failures(self._options):
+        with kafka_failures(self._options, needs="Describe"):
             partitions = [TopicPartition(self.topic, n) for n in self._consumer.partitions_for_topic(self.topic) or ()]
             ends = self._consumer.end_offsets(partitions, timeout_ms=_ANSWER_SECONDS * 1000)
             return {partition.partition: int(end) for partition, end in ends.items()}

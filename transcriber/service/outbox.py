@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from trendscript.errors import ServerUnreachable
-from trendscript.kafka import Publisher
+from trendscript.kafka import BrokerRefused, Publisher
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 class Outbox:
-    """Publishes, with a producer that is opened when there is something to publish, and anew after it lost its broker.
+    """Publishes, with a producer that is opened when there is something to publish, and anew after it failed.
+
+    That is, lost its broker or was refused: the file that says who enters may be another by then.
 
     For one thread.
     """
@@ -39,7 +41,7 @@ class Outbox:
             for message in messages:
                 self._publisher.send(message)
             self._publisher.flush()
-        except ServerUnreachable as error:
+        except (ServerUnreachable, BrokerRefused) as error:
             self._publisher = None
             self._open.__exit__(type(error), error, error.__traceback__)
             raise

@@ -47,7 +47,7 @@ def check_kafka(surroundings: Surroundings) -> Finding:
     """The brokers answer. Raises NoServer, BrokerUnreachable or BrokerRefused."""
     from trendscript.kafka.failures import kafka_failures  # noqa: PLC0415  (keeps --help quick)
 
-    with kafka_failures(surroundings.kafka_options):
+    with kafka_failures(surroundings.kafka_options, needs="Describe"):
         cluster = surroundings.admin.describe_cluster()
     servers, count = ", ".join(surroundings.kafka_options["bootstrap_servers"]), len(cluster["brokers"])
     brokers = "1 broker" if count == 1 else f"{count} brokers"
@@ -78,7 +78,7 @@ def check_message_times(surroundings: Surroundings) -> Finding:
     asked = {
         TopicPartition(name, p): OffsetSpec.MAX_TIMESTAMP for name, t in topics.items() for p in range(t.partitions)
     }
-    with kafka_failures(surroundings.kafka_options):
+    with kafka_failures(surroundings.kafka_options, needs="Describe"):
         answers = surroundings.admin.list_partition_offsets(asked) if asked else {}
     newest = {place.topic: answer.timestamp for place, answer in sorted(answers.items(), key=lambda a: a[1].timestamp)}
     ahead = {
@@ -104,7 +104,7 @@ def read_topics(surroundings: Surroundings) -> dict[str, Topic]:
     from trendscript.kafka.failures import check_described, kafka_failures  # noqa: PLC0415  (as above)
 
     partitions: dict[str, int] = {}
-    with kafka_failures(surroundings.kafka_options):
+    with kafka_failures(surroundings.kafka_options, needs="Describe"):
         for description in surroundings.admin.describe_topics(list(surroundings.contracts)):
             try:
                 check_described(description)

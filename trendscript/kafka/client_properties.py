@@ -41,6 +41,8 @@ _LOGIN_FIELD = re.compile(
 )
 # What librdkafka takes, in milliseconds; a Java client takes longer ones.
 _SOCKET_TIMEOUTS = (10, 300_000)
+# How long a client goes on trying before it gives up, while brokers are away.
+_BOOTSTRAP_MILLISECONDS = 10_000
 _ESCAPES = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
 
 
@@ -63,7 +65,7 @@ def client_options(bootstrap_servers: str, client_properties: Path | None) -> di
     servers = bootstrap_servers or properties.get("bootstrap.servers", "")
     options: dict[str, Any] = {
         "bootstrap_servers": [server.strip() for server in servers.split(",") if server.strip()],
-        "bootstrap_timeout_ms": 10_000,
+        "bootstrap_timeout_ms": _BOOTSTRAP_MILLISECONDS,
         "reconnect_backoff_max_ms": 1_000,
         "client_id": properties.get("client.id", "trendscript"),
     }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from trendscript.kafka.client_properties import client_options, librdkafka_options
-from trendscript.kafka.failures import MessageTooLarge, TopicMissing, is_gone, to_failure
+from trendscript.kafka.failures import SILENT, Heard, MessageTooLarge, TopicMissing, is_gone, to_failure
 from trendscript.kafka.message import MAX_MESSAGE_BYTES, Message
 from trendscript.kafka.topics import require_topics
 
@@ -100,13 +100,14 @@ class Publisher:
         """How many messages the brokers have confirmed, as far as was looked."""
         self._handed_over = 0
         self._topics: set[str] = set()
-        self._said = ""
+        self._heard = Heard()
+        self._fatal: KafkaError | None = None
         self._failure: Exception | None = None
         self._lost = False
         self._too_large: list[Message] = []
 
     def __enter__(self) -> Self:
-        self._producer = Producer({**self._settings, **_PRODUCING, "error_cb": self._hear})
+        self._producer = Producer({**self._settings, **_PRODUCING, "error_cb": self._hear, "logger": SILENT})
         return self
 
     def __exit__(
@@ -116,7 +117,8 @@ class Publisher:
             if kind is None or (issubclass(kind, Exception) and not self._lost):
                 self.flush()
         finally:
-            self._producer.flush(_CLOSING_SECONDS)  # something is still unconfirmed after a failure, or Ctrl-C
+            # Something is still unconfirmed after a failure, or Ctrl-C.
+            self._let_work(lambda: self._producer.flush(_CLOSING_SECONDS))
             self._count()
             self._producer.purge()
 
@@ -139,7 +141,7 @@ class Publisher:
             self.require_topics((message.topic,))
         self._produce(message)
         if self._handed_over % _TAKE_IN_EVERY == 0:
-            self._producer.poll(0)
+            self._let_work(lambda: self._producer.poll(0))
             self._settle()
             self._count()
             if self.delivered - self._reported >= _REPORT_EVERY:
@@ -163,7 +165,7 @@ class Publisher:
                     on_delivery=partial(self._take_in, message),
                 )
             except BufferError:
-                self._producer.poll(_WAITING_SECONDS)
+                self._let_work(lambda: self._producer.poll(_WAITING_SECONDS))
                 self._raise_failure()
             except KafkaException as error:
                 self._note(error.args[0], message.topic)
@@ -173,8 +175,16 @@ class Publisher:
                 return
 
     def _wait(self) -> None:
-        while self._producer.flush(_WAITING_SECONDS):
+        while self._let_work(lambda: self._producer.flush(_WAITING_SECONDS)):
             self._raise_failure()
+
+    def _let_work(self, work: Callable[[], int]) -> int:
+        """Let the client take in reports; how many it has left. After a fatal error it raises that each time."""
+        try:
+            return work()
+        except KafkaException as error:
+            self._note(error.args[0], ", ".join(sorted(self._topics)))
+            return len(self._producer)
 
     def _settle(self) -> None:
         """Deal with what reports have told: messages whose batch was too large are sent again, each alone.
@@ -208,15 +218,25 @@ class Publisher:
             self._note(error, message.topic)
 
     def _hear(self, error: KafkaError) -> None:
-        """What the client says of its connections; it goes on trying."""
-        self._said = error.str()
+        """What the client says of its connections; it goes on trying, unless it says that it can't."""
+        self._heard.hear(error)
+        if error.fatal():
+            self._fatal = error
 
     def _note(self, error: KafkaError, topic: str) -> None:
         """Keep what stopped the first message; those after it fail for the same reason."""
         if self._failure is None:
             self._lost = True
-            said = self._said if error.code() in _UNREACHABLE else ""
-            self._failure = TopicMissing([topic]) if is_gone(error) else to_failure(error, self._options, said)
+            cause = self._fatal or error
+            if cause.code() == KafkaError.CLUSTER_AUTHORIZATION_FAILED:
+                # Brokers number the messages of whoever may write to any topic.
+                cause = KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED)
+            said = self._heard.text if cause.code() in _UNREACHABLE else ""
+            self._failure = (
+                TopicMissing([topic])
+                if is_gone(cause)
+                else to_failure(cause, self._options, said, needs="Write", topic=topic)
+            )
 
     def _raise_failure(self) -> None:
         if self._failure is not None:

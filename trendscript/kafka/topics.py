@@ -28,20 +28,21 @@ def ensure_topics(
     A topic that exists is left as it is: partitions added to it would move keys between partitions,
     and its retention may have been chosen by whoever runs the cluster. The replication factor is the broker's default.
 
-    Raises BrokerUnreachable or BrokerRefused.
+    Raises BrokerUnreachable, BrokerRefused or RightMissing.
     """
     options = client_options(bootstrap_servers, client_properties)
     wanted = {contract.topic: to_topic_options(contract) for contract in contracts}
-    with kafka_failures(options), closing(KafkaAdminClient(**options)) as admin:
+    with kafka_failures(options, needs="Describe"), closing(KafkaAdminClient(**options)) as admin:
         missing = [topic for topic in wanted if topic in _missing_topics(admin, wanted)]
-        created = [topic for topic in missing if _create_topic(admin, topic, wanted[topic])]
+        with kafka_failures(options, needs="Create"):
+            created = [topic for topic in missing if _create_topic(admin, topic, wanted[topic])]
         admin.wait_for_topics(created)
         return created
 
 
 def require_topics(topics: Collection[str], *, options: dict[str, Any]) -> None:
     """Raise TopicMissing unless the cluster has every one of these topics. `options` are `client_options`."""
-    with kafka_failures(options), closing(KafkaAdminClient(**options)) as admin:
+    with kafka_failures(options, needs="Describe"), closing(KafkaAdminClient(**options)) as admin:
         missing = _missing_topics(admin, topics)
     if missing:
         raise TopicMissing(sorted(missing))
@@ -52,7 +53,7 @@ def identify_topic(topic: str, *, options: dict[str, Any]) -> str:
 
     Raises TopicMissing, BrokerUnreachable or BrokerRefused. `options` are `client_options`.
     """
-    with kafka_failures(options), closing(KafkaAdminClient(**options)) as admin:
+    with kafka_failures(options, needs="Describe"), closing(KafkaAdminClient(**options)) as admin:
         (description,) = admin.describe_topics([topic])
         check_described(description)
         cluster = admin.describe_cluster()["cluster_id"]
@@ -88,4 +89,6 @@ def _create_topic(admin: KafkaAdminClient, topic: str, options: dict[str, Any]) 
         admin.create_topics({topic: options})
     except errors.TopicAlreadyExistsError:
         return False  # another process created it since we looked
+    except errors.TopicAuthorizationFailedError:
+        raise errors.TopicAuthorizationFailedError(topic) from None  # the client's own text is the whole request
     return True
