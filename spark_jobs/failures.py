@@ -11,6 +11,7 @@ import psycopg2
 from adbc_driver_manager import Error
 
 from trendscript.errors import NeedsAPerson, ServerUnreachable, TrendscriptError, TryAgainLater
+from trendscript.postgres import UNTRUSTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,7 +91,7 @@ def to_failure(error: Exception) -> RangeFailure | None:
 
 def _is_passing(state: str, text: str) -> bool:
     """Whether the same may pass a moment later. A refused login comes without an SQLSTATE, and never does."""
-    return state.startswith(_PASSING) if state else not any(words in text for words in _REFUSALS)
+    return state.startswith(_PASSING) if state else not any(words in text for words in (*_REFUSALS, *UNTRUSTED))
 
 
 @contextmanager

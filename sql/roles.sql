@@ -75,6 +75,23 @@ begin
 end
 $$;
 
+-- Large objects are everybody's by default, and as good as a table for filling a disk; nothing here has any.
+do $$
+declare
+    maker regprocedure;
+begin
+    foreach maker in array array[
+        'pg_catalog.lo_creat(integer)', 'pg_catalog.lo_create(oid)', 'pg_catalog.lo_from_bytea(oid, bytea)'
+    ]::regprocedure[] loop
+        if has_function_privilege('data_analyst', maker, 'execute')
+            and (select rolsuper from pg_roles where rolname = current_user)
+        then
+            execute format('revoke execute on function %s from public', maker);
+        end if;
+    end loop;
+end
+$$;
+
 -- Trigrams, for searching speech; trusted, so whoever may create in the database may install it. Where somebody has
 -- installed it elsewhere, others may rely on that, so it isn't moved unasked.
 do $$

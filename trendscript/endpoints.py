@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from trendscript.errors import ServerUnreachable
 from trendscript.kafka import client_options
@@ -62,9 +62,12 @@ def _remote_dsn(settings: Settings, role: str) -> str:
     password = f":{quote(secret.get_secret_value(), safe='')}" if secret else ""
     host = quote(settings.postgres_host or "", safe=":[]")
     bracketed = f"[{host}]" if ":" in host and not host.startswith("[") else host
+    tls = {"sslmode": settings.postgres_sslmode}
+    if settings.postgres_sslrootcert:
+        tls["sslrootcert"] = settings.postgres_sslrootcert
     return (
         f"postgresql://{quote(role, safe='')}{password}@{bracketed}:{settings.postgres_port}"
-        f"/{quote(settings.postgres_db, safe='')}?sslmode={quote(settings.postgres_sslmode, safe='')}"
+        f"/{quote(settings.postgres_db, safe='')}?{urlencode(tls, quote_via=quote, safe='')}"
     )
 
 

@@ -23,6 +23,10 @@ _TIMEOUTS = {
 """A peer that vanished is noticed within half a minute: libpq's own defaults wait for two hours."""
 
 
+UNTRUSTED = ("certificate", "does not support SSL", "SSL connection is required")
+"""libpq's words where TLS can't be had, or not from a server that is to be trusted."""
+
+
 class PostgresUnreachable(ServerUnreachable):
     """Raised when no Postgres answers at the address."""
 
@@ -32,7 +36,11 @@ class PostgresBusy(TryAgainLater):
 
 
 class PostgresRefused(NeedsAPerson):
-    """Raised when Postgres refuses the user: wrong or missing password, unknown role, no right to connect."""
+    """Raised when Postgres refuses the user: wrong or missing password, unknown role, no right to connect, no TLS."""
+
+
+class PostgresUntrusted(NeedsAPerson):
+    """Raised when the server can't prove who it is: another authority, another name, or no certificate at all."""
 
 
 class DatabaseMissing(NeedsAPerson):
@@ -45,7 +53,7 @@ def connect(dsn: str, *, application_name: str, autocommit: bool = False) -> Con
     A dead network is noticed within half a minute. The text of an error names host, port, database and
     user, and never the password.
 
-    Raises PostgresUnreachable, PostgresBusy, PostgresRefused or DatabaseMissing.
+    Raises PostgresUnreachable, PostgresBusy, PostgresRefused, PostgresUntrusted or DatabaseMissing.
     """
     try:
         connection: Connection = psycopg2.connect(_complete(dsn, application_name))
@@ -77,6 +85,17 @@ def _named(error: psycopg2.OperationalError, dsn: str) -> Exception:
     """Tell the failures of connecting apart by libpq's words: psycopg2 carries no SQLSTATE for them."""
     said = " ".join(str(error).split())
     where = describe(dsn)
+    if any(words in said for words in UNTRUSTED):
+        return PostgresUntrusted(
+            f"Postgres can't prove who it is ({where}): {_last_words(said)}. Check POSTGRES_SSLROOTCERT, the file with "
+            "its authority's certificate, and POSTGRES_HOST, which must be as in its own; POSTGRES_SSLMODE says how "
+            "much is checked."
+        )
+    if "no encryption" in said and "password authentication failed" not in said:
+        return PostgresRefused(
+            f"Postgres refuses the connection ({where}): {_last_words(said)}. It lets this user in by TLS only, or not "
+            "at all: set POSTGRES_SSLMODE to verify-full, and POSTGRES_SSLROOTCERT."
+        )
     if "does not exist" in said and "database " in said and "role " not in said:
         return DatabaseMissing(f"Postgres has no such database ({where}). Run `trendscript migrate`, which creates it.")
     if any(words in said for words in ("password", "authentication", "role ", "pg_hba.conf", "permission denied")):
@@ -94,5 +113,8 @@ def _named(error: psycopg2.OperationalError, dsn: str) -> Exception:
 
 def _last_words(said: str) -> str:
     """The cause without libpq's preamble, which repeats the address."""
-    cause = said.rpartition(" failed: ")[2].removeprefix("FATAL: ").strip()
+    # With sslmode=prefer a refused password is tried again without TLS, which then says something else.
+    _, refused, whom = said.partition("password authentication failed")
+    first = (refused + whom).partition(" connection to server")[0]
+    cause = (first or said.rpartition(" failed: ")[2]).removeprefix("FATAL: ").strip()
     return cause.partition(" Is the server running")[0].rstrip(".")

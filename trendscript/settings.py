@@ -74,6 +74,7 @@ class Settings(BaseSettings):
     postgres_user: str = "postgres"
     postgres_password: SecretStr | None = None
     postgres_sslmode: str = "prefer"
+    postgres_sslrootcert: str | None = None
 
     lake_path: str | None = None
     lake_silver: bool = False

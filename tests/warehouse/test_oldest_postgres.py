@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import tempfile
-import time
-from contextlib import closing, contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from contextlib import closing
+from typing import TYPE_CHECKING
 
 import psycopg2
 import pytest
@@ -18,79 +12,26 @@ from spark_jobs.lease import take_lease
 from spark_jobs.lease_holders import TopicBusy
 from tests.builders import a_chart_message, query, to_bytes
 from tests.doctor.conftest import Patient, to_settings
+from tests.postgres_15 import needs_postgres_15, open_postgres
 from tests.spark_jobs.quarantined import CHARTS, load_values
 from tests.warehouse.conftest import run_command
 from tests.warehouse.speech_rows import add_transcript
-from trendscript.local.accounts import server_account
-from trendscript.local.ports import LOOPBACK, choose_port
 from trendscript.migrations import VIEWS, migrate, migration_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-PROGRAMS = Path("/usr/lib/postgresql/15/bin")
-ACCESS = f"host all all {LOOPBACK}/32 trust\n"
-
-pytestmark = pytest.mark.skipif(
-    not (PROGRAMS / "postgres").exists(), reason=f"there is no PostgreSQL 15 in {PROGRAMS} (Debian: postgresql-15)"
-)
-
-
-@contextmanager
-def _server(folder: Path) -> Iterator[str]:
-    """A PostgreSQL 15 with its data in the folder; the superuser's address of its first database."""
-    account = server_account()
-    identity: dict[str, Any] = {} if account is None else account.identity
-    if account is not None:
-        os.chown(folder, account.uid, account.gid)
-    data, port = folder / "data", choose_port(15_500)
-    options = ["-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"]
-    subprocess.run([PROGRAMS / "initdb", "-D", data, *options], cwd=folder, check=True, capture_output=True, **identity)
-    (data / "pg_hba.conf").write_text(ACCESS, encoding="ascii")
-    command = [
-        str(PROGRAMS / "postgres"),
-        "-D",
-        str(data),
-        "-h",
-        LOOPBACK,
-        "-p",
-        str(port),
-        "-k",
-        "",
-        "-c",
-        "fsync=off",
-    ]
-    with subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL, **identity) as server:
-        try:
-            yield _wait(f"postgresql://postgres@{LOOPBACK}:{port}/postgres", server)
-        finally:
-            server.terminate()
-
-
-def _wait(dsn: str, server: subprocess.Popen[bytes]) -> str:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            psycopg2.connect(dsn).close()
-        except psycopg2.OperationalError:
-            assert server.poll() is None, "PostgreSQL 15 ended while it was starting"
-            assert time.monotonic() < deadline, "PostgreSQL 15 didn't answer within a minute"
-            time.sleep(0.1)
-        else:
-            return dsn
+pytestmark = needs_postgres_15
 
 
 @pytest.fixture(scope="module")
 def old_database() -> Iterator[str]:
     """A migrated database on PostgreSQL 15; what was applied is as on the newest."""
-    folder = Path(tempfile.mkdtemp(prefix="trendscript-postgres-15-"))
-    try:
-        with _server(folder) as maintenance:
-            dsn = maintenance.rpartition("/")[0] + "/trendscript"
-            assert migrate(dsn) == [*migration_names(), VIEWS]
-            yield dsn
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with open_postgres() as maintenance:
+        dsn = maintenance.rpartition("/")[0] + "/trendscript"
+        assert migrate(dsn) == [*migration_names(), VIEWS]
+        yield dsn
 
 
 def test_it_is_fifteen_and_migrating_again_changes_nothing(old_database: str) -> None:
