@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import orjson
 import structlog
 import typer
 
-from spark_jobs.cli_job import build_job
+from spark_jobs.cli_job import build_job, writer_dsn
+from trendscript.settings import read_settings
 from trendscript.stopping import INTERRUPTED, StopSignals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from spark_jobs.display import Progress
     from spark_jobs.follow import Pace
     from spark_jobs.follow_status import FollowStatus
     from spark_jobs.job import LoadJob
@@ -67,7 +70,8 @@ def run_follow(
         # Only now: Spark takes Ctrl-C for itself when it starts.
         opened.enter_context(signals.caught())
         job = replace(job, on_step=lambda topic, step: progress.step(topic, _in_turn(step, signals)))
-        Follower(job, contracts, pace, status, lambda: progress.step("", _to_line(status))).follow(signals.stop)
+        show = partial(_show, progress, status)
+        Follower(job, contracts, pace, status, show, renew=_renew).follow(signals.stop)
     if not as_json:
         print_totals(status.totals())
     failure = status.gravest()
@@ -77,13 +81,22 @@ def run_follow(
         raise typer.Exit(INTERRUPTED)
 
 
+def _renew(job: LoadJob) -> LoadJob:
+    """The job with the address and the password of today: POSTGRES_PASSWORD_FILE may hold another one by now."""
+    return replace(job, dsn=writer_dsn(read_settings()))
+
+
+def _show(progress: Progress, status: FollowStatus) -> None:
+    progress.step("", _to_line(status))
+
+
 @contextmanager
 def _serve(job: LoadJob, status: FollowStatus, topics: list[str], served: Served) -> Iterator[None]:
     """Serve metrics and health for the block. Raises MetricsPortTaken."""
     from spark_jobs.metrics import FollowCollector, LoadCollector
     from trendscript.metrics_server import serve_metrics
 
-    collector = FollowCollector(LoadCollector(lambda **_: job, topics), status)
+    collector = FollowCollector(LoadCollector(lambda **_: _renew(job), topics), status)
     status.listen(collector.note_batch)
     with serve_metrics(collector, status.health, host=served.host, port=served.port) as port:
         _log.info("metrics_served", host=served.host, port=port)

@@ -78,20 +78,26 @@ class _Turn:
 
 
 class Follower:
-    """Loads topics in turns. `show` is called between them, and every few seconds when there is nothing to do."""
+    """Loads topics in turns. `show` is called between them, and every few seconds when there is nothing to do.
 
-    def __init__(
+    `renew` gives the job anew before a topic is tried again that has failed: a password may have changed since.
+    """
+
+    def __init__(  # noqa: PLR0913  (what it loads with, what, how often, and who is told)
         self,
         job: LoadJob,
         contracts: Sequence[Contract],
         pace: Pace,
         status: FollowStatus,
         show: Callable[[], None] = lambda: None,
+        *,
+        renew: Callable[[LoadJob], LoadJob] = lambda job: job,
     ) -> None:
         self._job = replace(job, on_batch=status.note_batch)
         self._pace = pace
         self._status = status
         self._show = show
+        self._renew = renew
         self._turns = [_Turn(contract, time.monotonic()) for contract in contracts]
 
     def follow(self, stop: Event) -> None:
@@ -158,6 +164,8 @@ class Follower:
         self._status.note_begin(turn.topic)
         try:
             with structlog.contextvars.bound_contextvars(topic=turn.topic):
+                if turn.topic in self._status.failing():
+                    self._job = self._renew(self._job)
                 self._load(turn)
         except SparkDied:
             raise

@@ -25,6 +25,7 @@ from tests.builders import a_bare_chart_message
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from spark_jobs.job import LoadJob
     from spark_jobs.report import BatchReport
     from tests.conftest import MakeTopic
     from tests.spark_jobs.conftest import Loading
@@ -52,6 +53,7 @@ class Following:
     changes: dict[str, Any] = field(default_factory=dict)
     batches: list[tuple[str, BatchReport]] = field(default_factory=list)
     stop: Event = field(default_factory=Event)
+    renew: Callable[[LoadJob], LoadJob] = lambda job: job
     status: FollowStatus = field(init=False)
 
     def __post_init__(self) -> None:
@@ -68,7 +70,7 @@ class Following:
 
         job = replace(self.loadings[0].job, **({"attempts": 1, "lake": None} | self.changes))
         contracts = [loading.contract for loading in self.loadings]
-        Follower(job, contracts, self.pace, self.status, show).follow(self.stop)
+        Follower(job, contracts, self.pace, self.status, show, renew=self.renew).follow(self.stop)
 
     def count(self, loading: Loading) -> int:
         """Batches of a topic so far."""
