@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from trendscript.doctor.finding import Finding
+from trendscript.freshness import NEWEST_READINGS, describe_age, is_stale, to_ages
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from trendscript.doctor.surroundings import Surroundings
 
 DAY_UNITS = 10_000
@@ -58,32 +57,17 @@ def check_quota(surroundings: Surroundings) -> Finding:
 
 def check_freshness(surroundings: Surroundings) -> Finding:
     """Each region's newest chart is young: of the regions in YOUTUBE_REGIONS, else of all that were read by the API."""
-    wanted = surroundings.settings.youtube_regions
-    readings = dict(
-        surroundings.rows(
-            """
-            select region_code, now() - max(captured_at) from processed.chart_reading
-            where source = 'youtube_api' group by region_code
-            """
-        )
-    )
-    ages: dict[str, timedelta | None] = {region: readings.get(region) for region in wanted or sorted(readings)}
+    stale_after = surroundings.thresholds.stale_after
+    ages = to_ages(surroundings.rows(NEWEST_READINGS), surroundings.settings.youtube_regions)
     if not ages:
         return Finding("warning", "No chart has been read from YouTube yet.", "Run `trendscript ingest charts`.")
-    stale = {r: age for r, age in ages.items() if age is None or age > surroundings.thresholds.stale_after}
+    stale = {region: age for region, age in ages.items() if is_stale(age, stale_after)}
     if not stale:
         return Finding("ok", f"The newest chart of each of {len(ages)} regions is young enough.")
-    shown = ", ".join(f"{region} {_age(age)}" for region, age in list(stale.items())[:_SHOWN])
+    shown = ", ".join(f"{region} {describe_age(age)}" for region, age in list(stale.items())[:_SHOWN])
     more = f" and {len(stale) - _SHOWN} more" if len(stale) > _SHOWN else ""
     return Finding(
         "warning",
-        f"Older than {_age(surroundings.thresholds.stale_after)}: {shown}{more}.",
+        f"Older than {describe_age(stale_after)}: {shown}{more}.",
         "See what the schedule's `ingest charts` and `load` said last.",
     )
-
-
-def _age(age: timedelta | None) -> str:
-    if age is None:
-        return "never"
-    hours, seconds = divmod(int(age.total_seconds()), 3600)
-    return f"{hours} h {seconds // 60} min" if hours < 48 else f"{hours // 24} days"  # noqa: PLR2004  (two days)
