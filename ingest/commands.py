@@ -19,6 +19,7 @@ from ingest.id_run import IdsRequest, ingest_ids
 from ingest.region_run import RegionsRequest, ingest_regions
 from ingest.videos import VIDEOS
 from trendscript.ids import NoIds, check_id, parse_duration, read_ids_file, split_ids
+from trendscript.notices.telling import telling
 from trendscript.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -35,24 +36,28 @@ _NAMED_AT_MOST = 10
 
 def run_regions(source: RegionSource, request: RegionsRequest, *, as_json: bool) -> None:
     """Ingest regions, print the report, and raise the failure the command ends with."""
-    with _progress("regions") as advance:
-        report = ingest_regions(read_settings(), source, request, on_row=lambda _row, total: advance(1, total))
-    if not as_json:
-        _print_regions(report)
-    _end(report, as_json=as_json)
+    settings = read_settings()
+    asked = ",".join(request.regions or (("all",) if request.all_regions else settings.youtube_regions))
+    with telling(f"{source.command} {asked}"):
+        with _progress("regions") as advance:
+            report = ingest_regions(settings, source, request, on_row=lambda _row, total: advance(1, total))
+        if not as_json:
+            _print_regions(report)
+        _end(report, as_json=as_json)
 
 
 def run_ids(source: IdSource, request: IdsRequest, *, as_json: bool) -> None:
     """Ingest ids, print the report, and raise the failure the command ends with."""
     settings = read_settings()
-    ids, rejected = gather_ids(settings, source, request)
-    with _progress(f"{source.kind.name}s") as advance:
-        report = ingest_ids(settings, source, ids, request, on_lot=advance)
-    report.rejected_ids = rejected
-    report.rejected = len(rejected)
-    if not as_json:
-        _print_ids(report)
-    _end(report, as_json=as_json)
+    with telling(source.command):
+        ids, rejected = gather_ids(settings, source, request)
+        with _progress(f"{source.kind.name}s") as advance:
+            report = ingest_ids(settings, source, ids, request, on_lot=advance)
+        report.rejected_ids = rejected
+        report.rejected = len(rejected)
+        if not as_json:
+            _print_ids(report)
+        _end(report, as_json=as_json)
 
 
 def gather_ids(settings: Settings, source: IdSource, request: IdsRequest) -> tuple[list[str], list[str]]:

@@ -17,11 +17,13 @@ from spark_jobs.cli_replay import replay
 from trendscript.errors import UsageError
 from trendscript.exits import run_app
 from trendscript.logs import configure_logging
+from trendscript.notices.telling import telling
 from trendscript.settings import read_settings
 
 if TYPE_CHECKING:
     from spark_jobs.report import TopicReport
     from trendscript.errors import TrendscriptError
+    from trendscript.notices.news import Outcome
 
 
 def register(app: typer.Typer) -> None:
@@ -87,35 +89,43 @@ def load(  # noqa: PLR0913  (each is an option)
         if dry_run:
             raise UsageError("--dry-run shows one batch, and --follow goes on; give the one or the other.")
         served = None if metrics_port is None else Served(metrics_host, metrics_port)
-        run_follow(
-            read_settings(load_max_messages=max_messages),
-            [allow_quarantine(contract, max_quarantine_percent) for contract in find_contracts(topics or [])],
-            to_pace(every, min_messages),
-            served=served,
-            as_json=as_json,
-        )
+        with telling("load") as outcome:
+            run_follow(
+                read_settings(load_max_messages=max_messages),
+                [allow_quarantine(contract, max_quarantine_percent) for contract in find_contracts(topics or [])],
+                to_pace(every, min_messages),
+                outcome,
+                served=served,
+                as_json=as_json,
+            )
         return
     if every is not None or min_messages is not None or metrics_port is not None:
         raise UsageError("--every, --min-messages and --metrics-port go with --follow.")
-    reports, failure = run(
-        topics or [],
-        dry_run=dry_run,
-        max_messages=max_messages,
-        max_quarantine_percent=max_quarantine_percent,
-        quiet=as_json,
-    )
-    show_reports(reports, failure, as_json=as_json, dry_run=dry_run)
+    with telling("load", wanted=not dry_run) as outcome:
+        reports, failure = run(
+            topics or [],
+            outcome,
+            dry_run=dry_run,
+            max_messages=max_messages,
+            max_quarantine_percent=max_quarantine_percent,
+            quiet=as_json,
+        )
+        show_reports(reports, failure, as_json=as_json, dry_run=dry_run)
 
 
-def run(
+def run(  # noqa: PLR0913  (each is an option)
     topics: list[str],
+    outcome: Outcome,
     *,
     dry_run: bool,
     max_messages: int | None,
     max_quarantine_percent: float | None,
     quiet: bool,
 ) -> tuple[list[TopicReport], TrendscriptError | None]:
-    """Load the topics one after another. The reports of those that passed, and the gravest failure of the others."""
+    """Load the topics one after another. The reports of those that passed, and the gravest failure of the others.
+
+    How each fared is noted in `outcome`.
+    """
     from spark_jobs.display import Progress
     from spark_jobs.load import load_topic, rehearse_topic
 
@@ -124,7 +134,7 @@ def run(
         contracts = [allow_quarantine(contract, max_quarantine_percent) for contract in find_contracts(topics)]
         job = build_job(settings, [contract.topic for contract in contracts], progress)
         work = rehearse_topic if dry_run else load_topic
-        return run_each(job, contracts, work, busy_is_fine=True)
+        return run_each(job, contracts, work, busy_is_fine=True, outcome=outcome)
 
 
 def main(arguments: list[str]) -> NoReturn:

@@ -10,11 +10,13 @@ import typer
 
 from spark_jobs.cli_job import build_ledger_job, find_contracts, run_each, show_reports, writer_dsn
 from trendscript.errors import UsageError
+from trendscript.notices.telling import telling
 from trendscript.settings import read_settings
 
 if TYPE_CHECKING:
     from spark_jobs.report import TopicReport
     from trendscript.errors import TrendscriptError
+    from trendscript.notices.news import Outcome
 
 app = typer.Typer(help="Messages that a contract refused, kept byte for byte.", no_args_is_help=True)
 
@@ -75,12 +77,13 @@ def retry_dead_letters(
 
     Those that are refused again stay, with the reason of today. Needs neither Kafka nor Spark.
     """
-    reports, failure = _retry(topic, reason, dry_run=dry_run, quiet=as_json)
-    show_reports(reports, failure, as_json=as_json, dry_run=dry_run)
+    with telling("dead-letters retry", wanted=not dry_run) as outcome:
+        reports, failure = _retry(topic, reason, outcome, dry_run=dry_run, quiet=as_json)
+        show_reports(reports, failure, as_json=as_json, dry_run=dry_run)
 
 
 def _retry(
-    topic: str | None, reason: str | None, *, dry_run: bool, quiet: bool
+    topic: str | None, reason: str | None, outcome: Outcome, *, dry_run: bool, quiet: bool
 ) -> tuple[list[TopicReport], TrendscriptError | None]:
     from spark_jobs.display import Progress
     from spark_jobs.retry import rehearse_retry, retry_letters
@@ -89,7 +92,7 @@ def _retry(
     with Progress(quiet=quiet) as progress:
         job = replace(build_ledger_job(read_settings(), with_kafka=False), on_step=progress.step)
         contracts = find_contracts([topic] if topic else [])
-        return run_each(job, contracts, lambda telling, contract: run(telling, contract, reason))
+        return run_each(job, contracts, lambda noting, contract: run(noting, contract, reason), outcome=outcome)
 
 
 @app.command("discard")

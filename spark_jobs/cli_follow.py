@@ -12,6 +12,8 @@ import structlog
 import typer
 
 from spark_jobs.cli_job import build_job, writer_dsn
+from trendscript.notices.news import Outcome
+from trendscript.notices.telling import telling_along
 from trendscript.settings import read_settings
 from trendscript.stopping import INTERRUPTED, StopSignals
 
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 
 _log = structlog.get_logger(__name__)
+
+_PATIENT_TIMES = 5
+"""So many attempts at a topic take about half a minute; what has passed by then is told to nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +51,19 @@ def to_pace(every_seconds: float | None, min_messages: int | None) -> Pace:
     return pace if every_seconds is None else replace(pace, every_seconds=every_seconds)
 
 
-def run_follow(
-    settings: Settings, contracts: list[Contract], pace: Pace, *, served: Served | None, as_json: bool
+def run_follow(  # noqa: PLR0913  (how it loads, and who hears of it)
+    settings: Settings,
+    contracts: list[Contract],
+    pace: Pace,
+    outcome: Outcome,
+    *,
+    served: Served | None,
+    as_json: bool,
 ) -> None:
     """Load until SIGTERM or Ctrl-C, then print what became of the topics, and raise the gravest failure still open.
 
     With `as_json`, each batch is a line of JSON when it is committed. A second signal ends the process at once.
+    People are told on the way; how the topics fared in the end is noted in `outcome`.
     """
     from spark_jobs.display import Progress, print_totals
     from spark_jobs.follow import Follower
@@ -67,6 +79,7 @@ def run_follow(
             status.listen(_print_line)
         if served is not None:
             opened.enter_context(_serve(job, status, topics, served))
+        opened.enter_context(telling_along(lambda: to_outcome(status)))
         # Only now: Spark takes Ctrl-C for itself when it starts.
         opened.enter_context(signals.caught())
         job = replace(job, on_step=lambda topic, step: progress.step(topic, _in_turn(step, signals)))
@@ -75,6 +88,7 @@ def run_follow(
     if not as_json:
         print_totals(status.totals())
     failure = status.gravest()
+    _note_topics(status, outcome)
     if failure is not None:
         raise failure
     if signals.interrupted:
@@ -88,6 +102,22 @@ def _renew(job: LoadJob) -> LoadJob:
 
 def _show(progress: Progress, status: FollowStatus) -> None:
     progress.step("", _to_line(status))
+
+
+def to_outcome(status: FollowStatus) -> Outcome:
+    """How the topics fare now. One that fails for a reason that may pass is given some attempts before."""
+    outcome = Outcome("load")
+    outcome.note_end(None)
+    _note_topics(status, outcome, patience=_PATIENT_TIMES)
+    return outcome
+
+
+def _note_topics(status: FollowStatus, outcome: Outcome, *, patience: int = 0) -> None:
+    for topic in status.loaded():
+        outcome.note(topic, None)
+    for topic, one in status.failing().items():
+        if one.parked or one.times > patience:
+            outcome.note(topic, one.failure)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from spark_jobs.job import Job, LoadJob
     from spark_jobs.report import BatchReport, TopicReport
     from trendscript.contracts.model import Contract
+    from trendscript.notices.news import Outcome
     from trendscript.settings import Settings
 
 WRITER = "pipeline_writer"
@@ -149,10 +150,12 @@ def run_each(
     work: Callable[[AnyJob, Contract], TopicReport],
     *,
     busy_is_fine: bool = False,
+    outcome: Outcome | None = None,
 ) -> tuple[list[TopicReport], TrendscriptError | None]:
     """Do work that reports a load's counts topic after topic, as `each_topic` does.
 
-    The report of a topic that failed has the batches that were committed before.
+    The report of a topic that failed has the batches that were committed before. How each topic fared is noted in
+    `outcome`, for who is told of it.
     """
     from spark_jobs.report import TopicReport
 
@@ -163,6 +166,7 @@ def run_each(
         lambda contract: work(telling, contract),
         lambda topic, note: TopicReport(topic, tuple(committed[topic]), note=note),
         busy_is_fine=busy_is_fine,
+        outcome=outcome,
     )
 
 
@@ -172,6 +176,7 @@ def each_topic(
     to_note: Callable[[str, str], Report],
     *,
     busy_is_fine: bool = False,
+    outcome: Outcome | None = None,
 ) -> tuple[list[Report], TrendscriptError | None]:
     """Do the work topic after topic. What came of each, and the gravest failure; one topic's doesn't stop the others.
 
@@ -183,12 +188,17 @@ def each_topic(
     reports: list[Report] = []
     failures: list[TrendscriptError] = []
     for contract in contracts:
+        found: TrendscriptError | None = None
         try:
             reports.append(work(contract))
         except TrendscriptError as failure:
             reports.append(to_note(contract.topic, str(failure)))
-            if not (busy_is_fine and isinstance(failure, TopicBusy) and not failure.stuck):
-                failures.append(failure)
+            if busy_is_fine and isinstance(failure, TopicBusy) and not failure.stuck:
+                continue
+            found = failure
+            failures.append(failure)
+        if outcome is not None:
+            outcome.note(contract.topic, found)
     return reports, max(failures, key=lambda failure: failure.exit_code, default=None)
 
 

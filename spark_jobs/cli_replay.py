@@ -18,6 +18,7 @@ from spark_jobs.cli_job import (
     writer_dsn,
 )
 from trendscript.errors import UsageError
+from trendscript.notices.telling import telling
 from trendscript.settings import read_settings
 
 if TYPE_CHECKING:
@@ -71,8 +72,9 @@ def replay(  # noqa: PLR0913, PLR0917  (each is an option)
     if from_lake:
         asked = with_changes(asked, source="lake")
     contract = allow_quarantine(load_contract(topic), max_quarantine_percent)
-    report = run_replay(contract, asked, dry_run=dry_run, quiet=as_json)
-    show_reports([report], as_json=as_json, dry_run=dry_run)
+    with telling(f"replay {topic}", wanted=not dry_run):
+        report = run_replay(contract, asked, dry_run=dry_run, quiet=as_json)
+        show_reports([report], as_json=as_json, dry_run=dry_run)
 
 
 def to_asked(from_offset: int | None, to_offset: int | None, partitions: list[int], since: str | None) -> Asked:

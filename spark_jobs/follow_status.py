@@ -39,6 +39,7 @@ class FollowStatus:
         self._listeners: list[Callable[[str, BatchReport], None]] = []
         self._totals = {topic: TopicTotals(topic) for topic in topics}
         self._failing: dict[str, Failing] = {}
+        self._loaded: set[str] = set()
         self._at_work: tuple[str, float] | None = None
         self._last_turn = time.monotonic()
         self._stopping = False
@@ -67,10 +68,12 @@ class FollowStatus:
         """A topic could not be loaded."""
         with self._lock:
             self._failing[topic] = failing
+            self._loaded.discard(topic)
 
     def note_success(self, topic: str) -> Failing | None:
         """A topic was loaded, or had nothing to load; what was amiss with it before."""
         with self._lock:
+            self._loaded.add(topic)
             return self._failing.pop(topic, None)
 
     def note_stop(self) -> None:
@@ -86,6 +89,11 @@ class FollowStatus:
         """Topics that can't be loaded now."""
         with self._lock:
             return dict(self._failing)
+
+    def loaded(self) -> set[str]:
+        """Topics whose last turn went well."""
+        with self._lock:
+            return set(self._loaded)
 
     def gravest(self) -> TrendscriptError | None:
         """The failure of those still open that weighs most."""

@@ -22,7 +22,7 @@ from pydantic_settings import (
 
 from trendscript.errors import NeedsAPerson
 
-_SECRETS = ("youtube_api_key", "openai_api_key", "postgres_password")
+_SECRETS = ("youtube_api_key", "openai_api_key", "postgres_password", "notify_urls", "smtp_password")
 
 
 class SettingsRefused(NeedsAPerson):
@@ -110,6 +110,17 @@ class Settings(BaseSettings):
     openai_model: str = "gpt-transcribe"
     openai_dollars_per_minute: float | None = Field(default=None, ge=0)
 
+    notify_urls: SecretStr | None = None
+    notify_on: Annotated[tuple[Literal["failure", "quarantine", "number_one", "stale"], ...], NoDecode] = ()
+    notify_stale_minutes: int = Field(default=120, ge=1)
+    smtp_server: str | None = None
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_tls: Literal["auto", "starttls", "tls", "off"] = "auto"
+    smtp_user: str | None = None
+    smtp_password: SecretStr | None = None
+    email_sender: str | None = None
+    email_receiver: Annotated[tuple[str, ...], NoDecode] = ()
+
     log_level: str = "INFO"
 
     @field_validator("youtube_regions", mode="before")
@@ -119,9 +130,9 @@ class Settings(BaseSettings):
             return tuple(part.strip().upper() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("transcription_models", mode="before")
+    @field_validator("transcription_models", "notify_on", "email_receiver", mode="before")
     @classmethod
-    def _split_models(cls, value: object) -> object:
+    def _split_words(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value

@@ -48,6 +48,8 @@ CALLS: Sequence[Call] = (
     Call(f"request-transcription {VIDEO} --again --json", asks="pk"),
     Call("transcribe --json", asks="ks"),
     Call("doctor --online --json", asks="pky"),
+    Call("notify --dry-run --json", asks="p"),
+    Call("notify --test", 78),  # nobody is to be told
     Call("load youtube_trending youtube_transcription api_usage --json", asks="pk"),
     Call("load api_usage --dry-run", asks="pk"),
     Call("replay youtube_trending --from 0 --json", asks="pk"),

@@ -13,6 +13,7 @@ import transcriber.cli
 import trendscript
 import trendscript.cli.demo
 import trendscript.cli.doctor
+import trendscript.cli.notify
 import trendscript.cli.speech
 import trendscript.cli.stack
 import trendscript.cli.warehouse
@@ -55,6 +56,7 @@ for commands in (
     spark_jobs.cli,
     transcriber.cli,
     trendscript.cli.speech,
+    trendscript.cli.notify,
 ):
     commands.register(app)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Role = Literal["trendscript_owner", "pipeline_writer", "pipeline_janitor", "data_analyst"]
 
 ROLES: tuple[Role, ...] = ("trendscript_owner", "pipeline_writer", "pipeline_janitor", "data_analyst")
-_LEDGER = ("topic", "batch", "batch_range", "position", "dead_letter", "accepted_gap", "lease")
+_LEDGER = ("topic", "batch", "batch_range", "position", "dead_letter", "accepted_gap", "lease", "notice")
 _NOTING = ("select", "insert", "update")
 _WRITING = ("insert", "update", "delete", "truncate")
 
