@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from typer import TyperException
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from tests.command_lines import resolve, to_words
 from trendscript.cli.main import app
 from trendscript.contracts import load_contracts
 from trendscript.contracts.dictionary import to_markdown
@@ -53,35 +53,20 @@ def _inline_commands(page: Path) -> list[str]:
     return found
 
 
-def _words(command: str) -> list[str]:
-    """The words of one command, without what a shell does with its output."""
-    return shlex.split(re.split(r" (?:>>?|\|) ", command, maxsplit=1)[0])
-
-
-def _resolve(words: list[str]) -> None:
-    """Let the real command line read the words, without running the command. Raises what it raises."""
-    command, rest = get_command(app), words[1:]
-    while isinstance(command, TyperGroup) and rest and not rest[0].startswith("-"):
-        assert rest[0] in command.commands, f"`{' '.join(words)}`: there is no command {rest[0]!r}"
-        command, rest = command.commands[rest[0]], rest[1:]
-    if rest:
-        command.make_context(words[0], list(rest))
-
-
 _COMMANDS = sorted({line for page in _PAGES for line in (*_shell_lines(page), *_inline_commands(page))})
 
 
 @pytest.mark.parametrize("command", _COMMANDS)
 def test_commands_in_the_pages_exist(command: str) -> None:
     """Every command of ours, with its options and arguments, is one that the command line takes."""
-    _resolve(_words(command))
+    resolve(to_words(command))
 
 
 @pytest.mark.parametrize("command", ["trendscript nope", "trendscript load --nope", "trendscript ask q1 q2"])
 def test_commands_that_do_not_exist_are_noticed(command: str) -> None:
     """The test above can fail."""
     with pytest.raises((AssertionError, TyperException)):
-        _resolve(_words(command))
+        resolve(to_words(command))
 
 
 def test_commands_are_found() -> None:
@@ -93,7 +78,7 @@ def test_commands_are_found() -> None:
 
 def test_every_command_is_in_the_readme() -> None:
     """Nobody has to guess what there is."""
-    named = {tuple(_words(command)) for command in _inline_commands(_ROOT / "README.md")}
+    named = {tuple(to_words(command)) for command in _inline_commands(_ROOT / "README.md")}
     for words in _all_commands(get_command(app), ("trendscript",)):
         assert any(name[: len(words)] == words for name in named), f"{' '.join(words)} is not in README.md"
 
