@@ -7,7 +7,7 @@ import io
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
 from av.audio.stream import AudioStream
@@ -36,6 +36,13 @@ _BARE = frozenset({"aac", "ac3", "amr", "dts", "eac3", "loas", "mp3"})
 
 _UNMEASURED = _BARE | {"mpeg"}
 """What states no length: FFmpeg guesses it from the bit rate of the first moments."""
+
+_TAKES_ANY_TAG = 19
+"""Since this version PyAV fails at no tag, UTF-8 or not, and has no option for it."""
+
+_FOR_TAGS: dict[str, Any] = (
+    {} if int(av.__version__.partition(".")[0]) >= _TAKES_ANY_TAG else {"metadata_errors": "replace"}
+)
 
 _MP3_LENGTH_MARKS = (b"Xing", b"Info", b"VBRI")
 
@@ -79,7 +86,7 @@ def open_container(file: Path) -> Iterator[InputContainer]:
                     "codec_whitelist": ",".join(_audio_decoders()),
                     "fflags": "-genpts",  # it hoards packets, and only video needs it
                 },
-                metadata_errors="replace",
+                **_FOR_TAGS,
             )
         except FFmpegError as error:
             if is_cut_off(file):
