@@ -36,8 +36,9 @@ class _SecretFiles(EnvSettingsSource):
         found: dict[str, Any] = {}
         for name in _SECRETS:
             path = self.env_vars.get(f"{name}_file")
-            if path and not self.env_vars.get(name):
-                found[name] = _read_secret(name, Path(path))
+            # An empty file is one that nobody has filled in yet: as an empty variable, it sets nothing.
+            if path and not self.env_vars.get(name) and (secret := _read_secret(name, Path(path))):
+                found[name] = secret
         return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,6 +12,9 @@ from ingest.loopback_api import Fault, LoopbackApi
 from tests.commands import Run
 from tests.ingest.building import a_chart, a_chart_item, a_video_id, consumer_suspended
 from tests.ingest.conftest import KEY, Topics
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Command = Callable[..., Run]
 
@@ -209,6 +213,18 @@ def test_a_mistyped_request_costs_nothing(
 def test_without_a_key_the_setting_is_named(trendscript: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """No key: code 78, and the sentence names both ways to set it."""
     monkeypatch.delenv("YOUTUBE_API_KEY")
+    run = trendscript("ingest", "charts", "--region", "FR")
+    assert run.code == 78
+    assert "YOUTUBE_API_KEY_FILE" in run.err
+
+
+def test_a_file_that_nobody_has_filled_in_is_no_key(
+    trendscript: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """An empty YOUTUBE_API_KEY_FILE: as without a key, code 78 and the sentence that says how to set it."""
+    monkeypatch.delenv("YOUTUBE_API_KEY")
+    (tmp_path / "key").write_text("\n", encoding="utf-8")
+    monkeypatch.setenv("YOUTUBE_API_KEY_FILE", str(tmp_path / "key"))
     run = trendscript("ingest", "charts", "--region", "FR")
     assert run.code == 78
     assert "YOUTUBE_API_KEY_FILE" in run.err
