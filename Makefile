@@ -16,10 +16,10 @@ WORKERS ?= 2
 # Runs of each case of `make test-faults`; what has passed is kept in build/faults.jsonl and not run again.
 SEEDS ?= 20
 
-.PHONY: help setup demo up down test test-real test-faults test-airflow lint bench bench-scale bench-speech bench-search dictionary audit sbom clean
+.PHONY: help setup demo up down up-containers test test-real test-faults test-airflow test-containers lint bench bench-scale bench-speech bench-search dictionary audit sbom clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) ## Prepare everything, start nothing
 	@.venv/bin/trendscript setup
@@ -33,6 +33,12 @@ up: setup ## Start Kafka and PostgreSQL on this machine
 down: ## Stop what demo or up left running; the data stay
 	@if [ -x .venv/bin/trendscript ]; then .venv/bin/trendscript down; else echo "Nothing was set up here."; fi
 
+up-containers: ## Build and start everything in containers, with passwords made the first time
+	@docker/make-secrets
+	@[ -e .env ] || cp .env.example .env
+	@docker compose up --build --detach --wait
+	@docker compose ps
+
 test: setup ## Run the tests; ARGS="-k words" picks some, WORKERS=1 goes easy on memory
 	@.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
@@ -44,6 +50,9 @@ test-faults: setup ## Kill and cut off loads, hold what is left against what wen
 
 test-airflow: setup $(AIRFLOW) ## Run the schedules of dags/ in a real Airflow, in an environment of its own
 	@.venv/bin/python -m pytest tests/airflow $(ARGS)
+
+test-containers: $(INSTALLED) ## Build the containers, run the pipeline through them, kill each service; needs a Docker engine
+	@.venv/bin/python -m pytest tests/containers $(ARGS)
 
 lint: $(INSTALLED) ## Check style, types, layers and SQL
 	@.venv/bin/ruff check .

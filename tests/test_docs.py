@@ -117,9 +117,10 @@ def _anchors(page: Path) -> set[str]:
 
 
 def test_env_example_has_every_setting_and_no_other() -> None:
-    """Copying it shows all that can be set."""
+    """Copying it shows all that can be set: the program's settings, and what docker-compose.yml asks for."""
     names = re.findall(r"^#?([A-Z][A-Z_]+)=", _text(_ROOT / ".env.example"), re.MULTILINE)
-    assert sorted(names) == sorted(_NAMES)
+    asked = re.findall(r"\$\{(\w+)", _text(_ROOT / "docker-compose.yml"))
+    assert sorted(names) == sorted(_NAMES | set(asked))
 
 
 def test_env_example_can_be_used_as_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

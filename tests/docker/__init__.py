@@ -1,0 +1,1 @@
+"""What docker-compose.yml and the files beside it say; needs no engine."""
