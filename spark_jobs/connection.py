@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psycopg2.extensions import make_dsn, parse_dsn
 
-from trendscript.settings import read_settings
+from trendscript.settings import read_postgres_password
 
 _KEEPALIVES = {
     "connect_timeout": "10",
@@ -22,6 +22,6 @@ def without_password(dsn: str) -> str:
 
 def executor_dsn(dsn: str) -> str:
     """The address with this machine's secret: POSTGRES_PASSWORD, or the file that POSTGRES_PASSWORD_FILE names."""
-    password = read_settings().postgres_password
+    password = read_postgres_password()
     secret = {"password": password.get_secret_value()} if password else {}
     return str(make_dsn(dsn, **_KEEPALIVES, **secret))

@@ -52,11 +52,13 @@ def is_bug(error: Exception) -> bool:
 
 
 def check_refused(error: Exception) -> None:
-    """Raises BrokerRefused, or TaskRefused, when that is what a task met."""
+    """Raises BrokerRefused, RightMissing or TaskRefused, when that is what a task met."""
     found = _READING_FAILED.search(str(error))
     if found and found["kind"] == ClientPropertiesRefused.__name__:
         raise TaskRefused(found["said"]) from error
-    if found and found["kind"] in (BrokerRefused.__name__, RightMissing.__name__):
+    if found and found["kind"] == RightMissing.__name__:
+        raise RightMissing(found["said"]) from error
+    if found and found["kind"] == BrokerRefused.__name__:
         raise BrokerRefused(found["said"]) from error
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import SecretStr
 
-from trendscript.settings import Settings, SettingsRefused, read_settings
+from trendscript.settings import Settings, SettingsRefused, read_postgres_password, read_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,3 +67,16 @@ def test_a_refused_setting_shows_no_secret_beside_it(monkeypatch: pytest.MonkeyP
     with pytest.raises(SettingsRefused, match="LOAD_MAX_MESSAGES") as refused:
         read_settings()
     assert "canary" not in "".join(traceback.format_exception(refused.value))
+
+
+def test_a_task_needs_the_password_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A mistake in a setting of something else, or another secret's file that is gone, ends no range of a load."""
+    (tmp_path / "secret").write_text("canary\n", encoding="utf-8")
+    monkeypatch.setenv("POSTGRES_PASSWORD_FILE", str(tmp_path / "secret"))
+    monkeypatch.setenv("SMTP_PASSWORD_FILE", str(tmp_path / "gone"))
+    monkeypatch.setenv("LOAD_MAX_MESSAGES", "many")
+    with pytest.raises(SettingsRefused):
+        read_settings()
+    found = read_postgres_password()
+    assert found is not None
+    assert found.get_secret_value() == "canary"

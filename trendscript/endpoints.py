@@ -65,6 +65,9 @@ def _remote_dsn(settings: Settings, role: str) -> str:
     tls = {"sslmode": settings.postgres_sslmode}
     if settings.postgres_sslrootcert:
         tls["sslrootcert"] = settings.postgres_sslrootcert
+        # libpq's `prefer` would go on in clear where the check fails.
+        if "postgres_sslmode" not in settings.model_fields_set:
+            tls["sslmode"] = "verify-full"
     return (
         f"postgresql://{quote(role, safe='')}{password}@{bracketed}:{settings.postgres_port}"
         f"/{quote(settings.postgres_db, safe='')}?{urlencode(tls, quote_via=quote, safe='')}"

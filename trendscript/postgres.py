@@ -23,8 +23,17 @@ _TIMEOUTS = {
 """A peer that vanished is noticed within half a minute: libpq's own defaults wait for two hours."""
 
 
-UNTRUSTED = ("certificate", "does not support SSL", "SSL connection is required")
+UNTRUSTED = (
+    "certificate verify failed",
+    "server certificate for",
+    "root certificate",
+    "does not support SSL",
+    "SSL connection is required",
+)
 """libpq's words where TLS can't be had, or not from a server that is to be trusted."""
+
+
+_REFUSED = ("password", "authentication", "role ", "valid client certificate", "pg_hba.conf", "permission denied")
 
 
 class PostgresUnreachable(ServerUnreachable):
@@ -98,7 +107,7 @@ def _named(error: psycopg2.OperationalError, dsn: str) -> Exception:
         )
     if "does not exist" in said and "database " in said and "role " not in said:
         return DatabaseMissing(f"Postgres has no such database ({where}). Run `trendscript migrate`, which creates it.")
-    if any(words in said for words in ("password", "authentication", "role ", "pg_hba.conf", "permission denied")):
+    if any(words in said for words in _REFUSED):
         return PostgresRefused(
             f"Postgres refuses the connection ({where}): {_last_words(said)}. "
             "Check POSTGRES_USER, POSTGRES_PASSWORD or POSTGRES_PASSWORD_FILE."

@@ -35,6 +35,8 @@ class _SecretFiles(EnvSettingsSource):
     def __call__(self) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for name in _SECRETS:
+            if name not in self.settings_cls.model_fields:
+                continue
             path = self.env_vars.get(f"{name}_file")
             # An empty file is one that nobody has filled in yet: as an empty variable, it sets nothing.
             if path and not self.env_vars.get(name) and (secret := _read_secret(name, Path(path))):
@@ -55,14 +57,37 @@ def _read_secret(name: str, path: Path) -> str:
         raise SettingsRefused(f"{name.upper()}_FILE names {path}, which is no text in UTF-8.") from None
 
 
-class Settings(BaseSettings):
+class _Surroundings(BaseSettings):
+    """Where settings come from."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put the secret files between the environment and `.env`."""
+        del file_secret_settings  # reads a folder of files; here each secret names its own
+        return init_settings, env_settings, _SecretFiles(settings_cls), dotenv_settings
+
+
+class _TaskSettings(_Surroundings):
+    """What a Spark task may need to know: what is wrong with other settings there is none of its business."""
+
+    postgres_password: SecretStr | None = None
+
+
+class Settings(_Surroundings):
     """Everything a command may need to know from its surroundings.
 
     `kafka_bootstrap_servers` and `postgres_host` are None where nobody set them; then the local
     stack is meant (`trendscript.local`), and `trendscript.endpoints` resolves its addresses.
     """
-
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
 
     trendscript_home: Path = Path(platformdirs.user_data_dir("trendscript", appauthor=False))
 
@@ -138,19 +163,6 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Put the secret files between the environment and `.env`."""
-        del file_secret_settings  # reads a folder of files; here each secret names its own
-        return init_settings, env_settings, _SecretFiles(settings_cls), dotenv_settings
-
 
 def read_settings(**flags: Any) -> Settings:
     """Build the settings from flags (None means "not given"), environment and `.env`.
@@ -161,6 +173,11 @@ def read_settings(**flags: Any) -> Settings:
         return Settings(**{name: value for name, value in flags.items() if value is not None})
     except ValidationError as error:
         raise SettingsRefused(_sentence(error)) from error
+
+
+def read_postgres_password() -> SecretStr | None:
+    """POSTGRES_PASSWORD alone, or what POSTGRES_PASSWORD_FILE holds. Raises SettingsRefused."""
+    return _TaskSettings().postgres_password
 
 
 def _sentence(error: ValidationError) -> str:

@@ -65,6 +65,14 @@ def test_settings_win_over_the_stack(stack: Stack) -> None:
     assert postgres_dsn(remote) == "postgresql://postgres@db.example:5432/trendscript?sslmode=prefer"
 
 
+def test_an_authority_that_is_named_is_asked() -> None:
+    """Else a server that fails the check would be used in clear; who sets the mode has it as set."""
+    named = settings(postgres_host="db.example", postgres_sslrootcert="/ca.pem")
+    assert psycopg2.extensions.parse_dsn(postgres_dsn(named))["sslmode"] == "verify-full"
+    chosen = settings(postgres_host="db.example", postgres_sslrootcert="/ca.pem", postgres_sslmode="verify-ca")
+    assert psycopg2.extensions.parse_dsn(postgres_dsn(chosen))["sslmode"] == "verify-ca"
+
+
 def test_a_password_of_any_characters_survives_the_uri() -> None:
     """Libpq reads back what was set; the password goes with its own role only."""
     remote = settings(postgres_host="::1", postgres_password=SecretStr("p@ss/w:rd% é"), postgres_user="a b")

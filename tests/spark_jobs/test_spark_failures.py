@@ -11,7 +11,7 @@ from pyspark.errors import PySparkException
 from spark_jobs.batch import OffsetRange
 from spark_jobs.failures import LoadInterrupted, ReadingCutOff
 from spark_jobs.spark_failures import LakeRefused, check_refused, is_bug, say_what_failed, spark_failures
-from trendscript.kafka import BrokerRefused
+from trendscript.kafka import BrokerRefused, RightMissing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -68,9 +68,12 @@ def test_a_task_tells_why_it_could_not_read(spark: SparkSession, tmp_path: Path,
     path = tmp_path / "table" if in_lake else None
     silent = _fail_with(lambda: ReadingCutOff(OffsetRange(0, 5, 9), 7, "the brokers are silent"), spark, path)
     refused = _fail_with(lambda: BrokerRefused("Kafka refused."), spark, path)
+    barred = _fail_with(lambda: RightMissing("Read is missing."), spark, path)
     bug = _fail_with(lambda: ZeroDivisionError("ReadingCut"), spark, path)
-    assert [is_bug(error) for error in (silent, refused, bug)] == [False, False, True]
+    assert [is_bug(error) for error in (silent, refused, barred, bug)] == [False, False, False, True]
     assert say_what_failed(silent) == "reading ended at offset 7: the brokers are silent; the range was rolled back."
     check_refused(silent)
     with pytest.raises(BrokerRefused, match=r"^Kafka refused\.$"):
         check_refused(refused)
+    with pytest.raises(RightMissing, match=r"^Read is missing\.$"):
+        check_refused(barred)

@@ -27,15 +27,11 @@ class BrokerRefused(NeedsAPerson):
 
 
 class RightMissing(BrokerRefused):
-    """Raised when a broker knows the user, who may not do this; `right` says what has to be granted."""
+    """Raised when a broker knows the user, who may not do this; `right` says what has to be granted, where known."""
 
-    def __init__(self, servers: str, user: str, right: str) -> None:
-        self.user, self.right = user, right
-        who = f"the user {user!r}" if user else "clients without a name"
-        super().__init__(
-            f"Kafka at {servers} doesn't let {who} do this: {right} is missing. Grant it with kafka-acls.sh; "
-            "docs/operations.md lists the rights that each command needs."
-        )
+    def __init__(self, said: str, right: str = "") -> None:
+        self.right = right
+        super().__init__(said)
 
 
 class TopicMissing(NeedsAPerson):
@@ -164,6 +160,15 @@ def is_refusal(error: KafkaError) -> bool:
     return lacking or error.code() == KafkaError.SASL_AUTHENTICATION_FAILED or _is_refusal(error.str())
 
 
+def _right_missing(servers: str, user: str, right: str) -> RightMissing:
+    who = f"the user {user!r}" if user else "clients without a name"
+    return RightMissing(
+        f"Kafka at {servers} doesn't let {who} do this: {right} is missing. Grant it with kafka-acls.sh; "
+        "docs/operations.md lists the rights that each command needs.",
+        right,
+    )
+
+
 def is_gone(error: KafkaError) -> bool:
     """Whether librdkafka tells that there is no such topic or partition."""
     return error.code() in _GONE_CODES
@@ -180,7 +185,7 @@ def to_failure(
     code = error.code() if isinstance(error, KafkaError) else getattr(error, "errno", 0)
     if code in _LACKING and isinstance(error, KafkaError | errors.AuthorizationError):
         user = options.get("sasl_plain_username") or options.get("sasl.username", "")
-        return RightMissing(servers, user, _to_right(code, error, needs, topic))
+        return _right_missing(servers, user, _to_right(code, error, needs, topic))
     cause = logged or (error.str() if isinstance(error, KafkaError) else str(error))
     if untrusted := _UNTRUSTED.search(cause):
         return BrokerRefused(
