@@ -26,7 +26,8 @@ DOCS = """
 
 Makes few large files of the lake's many small ones, deletes files that nothing needs any more, deletes what is older
 than `TRENDSCRIPT_PURGE_OLDER_THAN`, and compares ledger, lake, quarantine and tables. **Without that variable nothing
-is deleted for its age**, and the task `purge` is skipped. With it, what `trendscript purge --source youtube_api`
+is deleted for its age**, and the task `purge` is skipped. This DAG runs once a week, so data can get a week older than
+the age: `23d` keeps to 30 days. With it, what `trendscript purge --source youtube_api`
 says is gone for good; look at it with `--dry-run` first.
 
 #### Triage notes
