@@ -34,9 +34,10 @@ down: ## Stop what demo or up left running; the data stay
 	@if [ -x .venv/bin/trendscript ]; then .venv/bin/trendscript down; else echo "Nothing was set up here."; fi
 
 up-containers: ## Build and start everything in containers, with passwords made the first time
-	@docker/make-secrets
 	@[ -e .env ] || cp .env.example .env
-	@docker compose up --build --detach --wait
+	@docker/make-secrets
+	@chmod -R a+rX docker
+	@docker compose up --build --detach --wait --wait-timeout 900
 	@docker compose ps
 
 test: setup ## Run the tests; ARGS="-k words" picks some, WORKERS=1 goes easy on memory
@@ -76,7 +77,7 @@ bench-search: setup ## Measure how fast a million sentences are searched
 dictionary: $(INSTALLED) ## Write docs/data_dictionary.md anew from the contracts
 	@.venv/bin/python -m trendscript.contracts.dictionary > docs/data_dictionary.md
 
-audit: $(AUDIT)/.installed ## Ask a database of vulnerabilities about every locked package; 78 where one is known, 69 where none answers
+audit: $(AUDIT)/.installed ## Ask a database of vulnerabilities about every package of requirements.lock
 	@$(AUDIT)/bin/python -m audit.known $(ARGS)
 
 sbom: $(INSTALLED) ## Write what is locked, packages and jars, to build/sbom.cdx.json as CycloneDX

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
@@ -18,8 +17,8 @@ from trendscript.demo.speech import place_clips
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-_BESIDE = REPOSITORY.parent / "shared" / "tools" / "containers" / "setup"
 _LONGEST_TEST = 3_600
 _LONGEST_BUILD = 3_600
 _FIRST = datetime(2026, 9, 1, 12, tzinfo=UTC)
@@ -64,11 +63,9 @@ class Charts:
 
 @pytest.fixture(scope="package")
 def engine() -> str:
-    """The version of a Docker engine that answers, once CONTAINERS_SETUP or the script beside the project has run."""
-    named = os.environ.get("CONTAINERS_SETUP")
-    script = Path(named) if named else _BESIDE
-    if script.is_file():
-        subprocess.run([str(script), "docker-compose.yml", "docker/Dockerfile"], cwd=REPOSITORY, check=True)
+    """The version of a Docker engine that answers, once the script that CONTAINERS_SETUP may name has run."""
+    if script := os.environ.get("CONTAINERS_SETUP"):
+        subprocess.run([script, "docker-compose.yml", "docker/Dockerfile"], cwd=REPOSITORY, check=True)
     said = [_ask("compose", "version", "--short"), _ask("version", "--format", "{{.Server.Version}}")]
     if not all(said):
         pytest.fail(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _REPOSITORY = Path(__file__).parents[2]
 _LARGEST = 50_000_000
+_PLACES = {".index", ".timeindex"}  # of Kafka's logs: made large beforehand, and numbers only
 _SECONDS = 1_700
 _OURS = ("KAFKA_", "POSTGRES_", "LAKE_", "YOUTUBE_", "LOAD_", "TRENDSCRIPT_", "SPARK_", "OPENAI_", "AUDIO_", "TRANSC")
 
@@ -39,7 +40,9 @@ class Traces:
         """All files below a folder, but those of these names."""
         for path in folder.rglob("*"):
             with suppress(OSError):  # a server's file may go meanwhile
-                if path.is_file() and path.name not in but and path.stat().st_size < _LARGEST:
+                if path.suffix in _PLACES or path.name in but:
+                    continue
+                if path.is_file() and path.stat().st_size < _LARGEST:
                     self.found[str(path)] = path.read_bytes()
 
     def hits(self, canaries: Iterable[Canary]) -> list[str]:
