@@ -88,7 +88,7 @@ def run_follow(  # noqa: PLR0913  (how it loads, and who hears of it)
     if not as_json:
         print_totals(status.totals())
     failure = status.gravest()
-    _note_topics(status, outcome)
+    note_topics(status, outcome)
     if failure is not None:
         raise failure
     if signals.interrupted:
@@ -105,19 +105,22 @@ def _show(progress: Progress, status: FollowStatus) -> None:
 
 
 def to_outcome(status: FollowStatus) -> Outcome:
-    """How the topics fare now. One that fails for a reason that may pass is given some attempts before."""
+    """How the topics fare now."""
     outcome = Outcome("load")
     outcome.note_end(None)
-    _note_topics(status, outcome, patience=_PATIENT_TIMES)
+    note_topics(status, outcome)
     return outcome
 
 
-def _note_topics(status: FollowStatus, outcome: Outcome, *, patience: int = 0) -> None:
+def note_topics(status: FollowStatus, outcome: Outcome) -> None:
+    """Note how the topics fare. One that fails for a reason that may pass is given some attempts before."""
     for topic in status.loaded():
         outcome.note(topic, None)
     for topic, one in status.failing().items():
-        if one.parked or one.times > patience:
+        if one.parked or one.times > _PATIENT_TIMES:
             outcome.note(topic, one.failure)
+        else:
+            outcome.borne.append(one.failure)
 
 
 @contextmanager

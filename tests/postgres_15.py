@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -130,7 +131,7 @@ def _server(folder: Path, access: str, settings: Sequence[str] = ()) -> Iterator
             _wait(port, server)
             yield port
         finally:
-            server.terminate()
+            server.send_signal(signal.SIGINT)  # SIGTERM waits until every session has ended
 
 
 def _wait(port: int, server: subprocess.Popen[bytes]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import email.policy
 import ipaddress
 import json
@@ -35,7 +36,10 @@ USER, PASSWORD = "teller@example.org", "canary-of-the-mail-server"
 
 @dataclass
 class MailServer:
-    """A mail server and what it took; `refused` are receivers it doesn't take. `was_secret` is by mail."""
+    """A mail server and what it took; `refused` are receivers it doesn't take. `was_secret` is by mail.
+
+    It thinks for so many `seconds` about each receiver.
+    """
 
     port: int = 0
     mails: list[EmailMessage] = field(default_factory=list)
@@ -43,11 +47,13 @@ class MailServer:
     was_secret: list[bool] = field(default_factory=list)
     refused: tuple[str, ...] = ()
     speaks_tls: bool = False
+    seconds: float = 0
 
     async def handle_RCPT(  # noqa: N802  (aiosmtpd's name)
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
         """Take a receiver, or not."""
+        await asyncio.sleep(self.seconds)
         if address in self.refused:
             return f"550 no such user, said with {PASSWORD}"
         envelope.rcpt_tos.append(address)
@@ -86,6 +92,7 @@ def mail_server(
         authenticator=_check if with_login else None,
         auth_required=with_login,
         auth_require_tls=False,
+        ready_timeout=60,
     )
     controller.start()
     try:

@@ -10,7 +10,7 @@ from tests.notices.servers import PASSWORD, USER, mail_server, silent_server
 from trendscript.notices import mail
 from trendscript.notices.mail import find_sender, send_mail
 from trendscript.notices.message import Message
-from trendscript.notices.receivers import NotSent
+from trendscript.notices.receivers import NotSent, PartlySent
 from trendscript.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -93,10 +93,10 @@ def test_a_wrong_password_is_told_without_it(certificate: ssl.SSLContext) -> Non
 
 
 def test_receivers_that_are_refused_are_told() -> None:
-    """One of two counts as a failure, since nobody else would notice; what the server said stays out."""
+    """One of two is told as such, since nobody else would notice; what the server said stays out."""
     with mail_server() as server:
         server.refused = ("bob@example.org",)
-        with pytest.raises(NotSent, match="1 of 2 receivers") as refusal:
+        with pytest.raises(PartlySent, match="1 of 2 receivers") as refusal:
             send_mail(_settings(server), NOTICE)
         assert server.receivers == [["ada@example.org"]]
         server.refused = ("ada@example.org", "bob@example.org")
@@ -112,6 +112,19 @@ def test_a_server_that_is_away_or_silent_is_told(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(mail, "_ANSWER_SECONDS", 0.3)
     with silent_server() as port, pytest.raises(NotSent, match="answer in time"):
         send_mail(_settings(None, smtp_port=port), NOTICE)
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_server_that_is_slow_at_each_step_gets_nothing(
+    monkeypatch: pytest.MonkeyPatch, certificate: ssl.SSLContext, *, tls: bool
+) -> None:
+    """The time is for all of it: a mail that comes after it was given up would come again with the next notice."""
+    monkeypatch.setattr(mail, "_ANSWER_SECONDS", 3.0)
+    with mail_server(tls=certificate if tls else None) as server:
+        server.seconds = 2
+        with pytest.raises(NotSent, match="answer in time"):
+            send_mail(_settings(server, smtp_tls="tls" if tls else "off"), NOTICE)
+        assert server.mails == []
 
 
 @pytest.mark.parametrize("address", ["ada@example.org\nBcc: eve@example.org", "ada@example.org\r\nDATA"])

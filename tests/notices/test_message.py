@@ -93,6 +93,17 @@ def test_titles_of_strangers_do_nothing(title: str, shown: str) -> None:
     assert body.splitlines()[1] == "  https://youtu.be/dQw4w9WgXcQ"
 
 
+def test_the_text_of_a_failure_does_nothing_either() -> None:
+    """It may quote a row; commands and names of settings in it can still be copied."""
+    text = "Row 7 has @everyone <!channel> [free](https://evil.example). Run `trendscript load youtube_trending`."
+    failure = Trouble("failure", "load youtube_trending", "InputRefused", text, 65)
+    body = to_message(News((ToldTrouble(failure, NOON, again=False),)), "").body
+    assert body.splitlines()[1] == (
+        "  Row 7 has \uff20everyone \u2039!channel\u203a (free)(https: //evil.example). "
+        "Run `trendscript load youtube_trending`."
+    )
+
+
 @given(st.text(max_size=300))
 def test_no_title_makes_a_line_of_its_own(title: str) -> None:
     """Whatever it holds, the message has the lines it has without it, and its subject none of it."""

@@ -6,16 +6,21 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import psycopg2
+from psycopg2.extensions import cursor as PlainCursor  # noqa: N812  (psycopg2 spells its classes small)
 
 from spark_jobs.retry import retry_letters
 from tests.builders import a_chart_message, to_bytes
+from tests.notices.servers import mail_server
 from tests.spark_jobs.quarantined import CHARTS, a_job, load_values
 from tests.warehouse.rows import add, add_reading, add_video, day
 from trendscript.errors import NeedsAPerson
+from trendscript.notices.memory import read_memories
 from trendscript.notices.news import Outcome
+from trendscript.notices.quarantine import read_quarantined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +51,14 @@ def _ago(**age: float) -> datetime:
 def _read(told: Told, captured_at: datetime, *videos: str, region: str = "FR", size: int | None = None) -> None:
     with _writing(told) as cursor:
         add_reading(cursor, captured_at, videos, region=region, size=size)
+
+
+def _leave_unfinished(told: Told) -> None:
+    """A batch as a run that was killed three hours ago leaves it."""
+    load_values(told.dsn, CHARTS, [to_bytes(a_chart_message())])
+    told.execute(
+        "update pipeline.batch set state = 'planned', committed_at = null, planned_at = planned_at - interval '3 hours'"
+    )
 
 
 def test_nothing_new_is_nothing_told(told: Told) -> None:
@@ -153,18 +166,27 @@ def test_a_reading_that_is_not_whole_tells_nothing(told: Told) -> None:
 
 
 def test_a_chart_seen_for_the_first_time(told: Told) -> None:
-    """Is compared with the one before it when it is young; one of years ago is only remembered."""
+    """Is compared with the one before it."""
     _read(told, _ago(hours=3), FIRST)
     _read(told, _ago(hours=2), SECOND)
-    _read(told, day(1), FIRST, region="GB")
-    _read(told, day(2), SECOND, region="GB")
     _read(told, _ago(hours=2), FIRST, region="DE")
     told.tell(notify_on="number_one")
     (text,) = told.texts()
     assert "new number one in FR\n" in text
-    _read(told, day(3), FIRST, region="GB")
+
+
+def test_a_number_one_of_years_ago_is_only_remembered(told: Told) -> None:
+    """Old files may be loaded at any time, a day after the other; what leads next is held against them."""
+    _read(told, day(1), FIRST)
+    _read(told, day(2), SECOND)
     told.tell(notify_on="number_one")
-    assert "new number one in GB\n" in told.texts()[0]
+    _read(told, day(3), FIRST)
+    told.tell(notify_on="number_one")
+    assert told.texts() == []
+    assert told.execute("select facts ->> 'video_id' from pipeline.notice") == [(FIRST,)]
+    _read(told, _ago(hours=2), FIRST)
+    told.tell(notify_on="number_one")
+    assert told.texts() == []
 
 
 def test_charts_of_categories_go_by_their_names(told: Told) -> None:
@@ -229,10 +251,7 @@ def test_a_failure_is_told_once_and_its_end_once(told: Told) -> None:
 
 def test_a_batch_that_nobody_finishes_is_told(told: Told) -> None:
     """A run that was killed tells nothing itself; unless that topic's load is known to fail."""
-    load_values(told.dsn, CHARTS, [to_bytes(a_chart_message())])
-    told.execute(
-        "update pipeline.batch set state = 'planned', committed_at = null, planned_at = planned_at - interval '3 hours'"
-    )
+    _leave_unfinished(told)
     failed = Outcome("load")
     failed.note("charts", Mended("Gone."))
     assert "Unfinished" not in told.tell(failed, notify_on="failure").message.body  # type: ignore[union-attr]
@@ -244,6 +263,34 @@ def test_a_batch_that_nobody_finishes_is_told(told: Told) -> None:
     told.execute("update pipeline.batch set state = 'committed', committed_at = now()")
     told.tell(notify_on="failure")
     assert "of charts is well again" in told.texts()[0]
+
+
+def test_an_unfinished_batch_is_not_well_while_its_topic_fails(told: Told) -> None:
+    """The failure says why it isn't finished; that it was told before changes nothing."""
+    _leave_unfinished(told)
+    told.tell(notify_on="failure")
+    failed = Outcome("load")
+    failed.note("charts", Mended("Gone."))
+    told.tell(failed, notify_on="failure")
+    told.tell(notify_on="failure")
+    unfinished, failure = told.texts()
+    assert "of charts failed: Unfinished" in unfinished
+    assert failure.startswith("Trendscript: load charts failed\n")
+    assert "well again" not in failure
+
+
+def test_a_topic_whose_runs_are_all_killed_is_told_again(told: Told) -> None:
+    """A failure that was told of an earlier run hides its unfinished batch for a day, not for ever."""
+    _leave_unfinished(told)
+    failed = Outcome("load")
+    failed.note("charts", Mended("Gone."))
+    told.tell(failed, notify_on="failure")
+    told.tell(notify_on="failure")
+    assert len(told.texts()) == 1
+    told.grow_older(24)
+    told.tell(notify_on="failure")
+    (text,) = told.texts()
+    assert "of charts failed: Unfinished" in text
 
 
 def test_kinds_that_nobody_asked_for_are_not_told(told: Told) -> None:
@@ -269,15 +316,71 @@ def test_what_nobody_took_is_told_next_time(told: Told) -> None:
     assert "1 message quarantined" in told.texts()[0]
 
 
+def test_what_nobody_seems_to_take_is_not_sent_every_minute(told: Told) -> None:
+    """A service may say no when one of several refused, and the others have it: after a while it comes hourly."""
+    load_values(told.dsn, CHARTS, [BROKEN])
+    told.hook.code = 500
+    tried = []
+    for minutes in range(0, 205, 5):
+        told.tell(notify_on="quarantine")
+        tried += [minutes] * len(told.texts())
+        told.grow_older(5 / 60)
+    assert tried[:2] == [0, 5]
+    assert 5 <= len(tried) <= 8
+    assert all(later - earlier <= 65 for earlier, later in pairwise(tried))
+    told.hook.code = 200
+    told.grow_older(1)
+    assert told.tell(notify_on="quarantine").told
+    load_values(told.dsn, CHARTS, [b"[]"], first_offset=1)
+    assert told.tell(notify_on="quarantine").told
+    assert len(told.texts()) == 2
+
+
+def test_a_mail_that_some_took_is_told_once(told: Told) -> None:
+    """The one whom the server refuses is named as a number in the log, and nobody else hears it twice."""
+    load_values(told.dsn, CHARTS, [BROKEN])
+    with mail_server() as server:
+        server.refused = ("bob@example.org",)
+        mail: dict[str, Any] = {
+            "smtp_server": "127.0.0.1",
+            "smtp_port": server.port,
+            "email_receiver": "ada@example.org,bob@example.org",
+        }
+        notice = told.tell(notify_urls="", notify_on="quarantine", **mail)
+        assert notice.told == ("EMAIL_RECEIVER",)
+        assert notice.failed == (("EMAIL_RECEIVER", "1 of 2 receivers were refused"),)
+        told.tell(notify_urls="", notify_on="quarantine", **mail)
+    assert server.receivers == [["ada@example.org"]]
+
+
+def test_a_batch_that_is_committed_meanwhile_is_told_next_time(told: Told) -> None:
+    """What is counted is what is remembered as told."""
+
+    class Meddling(PlainCursor):
+        """Before messages are counted, somebody else commits a batch with one more."""
+
+        def execute(self, query: Any, values: Any = None) -> None:
+            if "sum(r.quarantined)" in str(query):
+                load_values(told.dsn, CHARTS, [BROKEN], first_offset=1)
+            super().execute(query, values)
+
+    first = load_values(told.dsn, CHARTS, [BROKEN])
+    with closing(psycopg2.connect(told.dsn)) as connection, connection.cursor(cursor_factory=Meddling) as cursor:
+        news, changed = read_quarantined(cursor, read_memories(cursor), datetime.now(UTC))
+    assert [one.count for one in news] == [1]
+    assert changed["quarantine", "charts", ""].facts == {"until_batch": first}
+
+
 def test_two_who_tell_at_once_tell_it_once(told: Told) -> None:
     """One waits for the other and then finds nothing to tell."""
     load_values(told.dsn, CHARTS, [BROKEN])
     told.hook.answering.clear()
+    patient: dict[str, Any] = {"notify_on": "quarantine", "notify_urls": f"{told.hook.url}?rto=60"}
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(told.tell, notify_on="quarantine")
+        first = pool.submit(told.tell, **patient)
         while not told.hook.notices and not first.done():
             time.sleep(0.05)
-        second = pool.submit(told.tell, notify_on="quarantine")
+        second = pool.submit(told.tell, **patient)
         while told.execute(_WAITING) == [(0,)] and not second.done():
             time.sleep(0.05)
         told.hook.answering.set()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from trendscript.notices.news import Outcome
+from trendscript.notices.tell import tell_news
 from trendscript.postgres import PostgresUnreachable
 
 if TYPE_CHECKING:
@@ -65,6 +66,36 @@ def test_who_may_not_write_is_told_so(told: Told) -> None:
     notice = told.tell(_failed(), postgres_user="data_analyst", postgres_password="")
     assert "pipeline_writer" in str(notice.away)
     assert len(told.texts()) == 1
+
+
+def test_what_fails_for_another_reason_is_not_well(told: Told) -> None:
+    """`notify` itself, which looks at the warehouse: away first, then without its table."""
+    told.execute("drop table pipeline.notice")
+    for changes in (AWAY, {}):
+        outcome = Outcome("notify")
+        outcome.note("", None)
+        tell_news(told.settings(**changes), outcome, watching=True)
+    away, lacking = told.texts()
+    assert "notify failed: PostgresUnreachable" in away
+    assert lacking.startswith("Trendscript: notify failed\nnotify failed: NoticesRefused")
+    assert "well again" not in lacking
+
+
+@pytest.mark.parametrize("first", [None, PostgresUnreachable("It fails.")])
+def test_what_failed_in_part_failed(first: Exception | None) -> None:
+    """In whichever order it was noted."""
+    outcome = Outcome("load")
+    outcome.note("charts", first)
+    outcome.note("charts", PostgresUnreachable("It fails.") if first is None else None)
+    assert (list(outcome.failures), outcome.passed) == (["load charts"], set())
+
+
+def test_what_nobody_took_is_held_back_in_the_file_too(told: Told) -> None:
+    """However many runs try."""
+    told.hook.code = 500
+    for _ in range(30):
+        assert told.tell(_failed(), **AWAY).is_lost
+    assert len(told.texts()) < 20
 
 
 @pytest.mark.parametrize("content", [b"", b"{broken", b'{"a": 1}', b'[{"kind": 1}]', b'[{"since": null}]', b"[1]"])

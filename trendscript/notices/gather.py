@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from trendscript.freshness import NEWEST_READINGS, describe_age, is_stale, to_ages
+from trendscript.notices.attempts import find_next_try, note_sent, note_unsent
 from trendscript.notices.memory import is_newer, read_memories
 from trendscript.notices.news import KINDS, News, Outcome, Trouble
 from trendscript.notices.number_ones import read_number_ones
 from trendscript.notices.quarantine import read_quarantined
-from trendscript.notices.troubles import plan_troubles
+from trendscript.notices.troubles import REMIND_AFTER, plan_troubles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,10 +30,21 @@ _UNFINISHED_AFTER = "2 hours"
 _UNFINISHED = "Unfinished"
 
 
-def gather_news(
-    cursor: Cursor, settings: Settings, outcome: Outcome, kept: Mapping[Key, Memory]
-) -> tuple[News, dict[Key, Memory]]:
-    """What is to be told, and what is then to be remembered. The transaction holds others off until it ends.
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What is to be told, and what is then to be remembered: `changed`, or `unsent` if nobody takes it.
+
+    `next_try` is None, or the moment before which it isn't to be sent.
+    """
+
+    news: News
+    changed: Mapping[Key, Memory]
+    unsent: Mapping[Key, Memory]
+    next_try: datetime | None
+
+
+def gather_news(cursor: Cursor, settings: Settings, outcome: Outcome, kept: Mapping[Key, Memory]) -> Gathered:
+    """What is new. The transaction holds others off until it ends.
 
     `kept` is what was told while the warehouse was away.
     """
@@ -41,7 +54,7 @@ def gather_news(
     memories = {**known, **kept}
     cursor.execute("select now()")
     (now,) = cursor.fetchone() or ()
-    troubles, well = _find_troubles(cursor, settings, outcome, memories)
+    troubles, well = _find_troubles(cursor, settings, outcome, memories, now)
     told, recoveries, changed = plan_troubles(
         memories, [trouble for trouble in troubles if trouble.kind in kinds], well, now
     )
@@ -53,30 +66,43 @@ def gather_news(
         tuple(quarantined),
         tuple(number_ones),
     )
-    return news, {**kept, **changed, **marks, **leaders}
+    return _to_gathered(news, {**kept, **changed, **marks, **leaders}, memories, now)
 
 
 def gather_without_warehouse(
     settings: Settings, outcome: Outcome, kept: Mapping[Key, Memory], now: datetime
-) -> tuple[News, dict[Key, Memory]]:
+) -> Gathered:
     """The same of what the command itself knows to have failed, and to have gone well."""
     troubles = outcome.troubles() if "failure" in (settings.notify_on or KINDS) else []
     told, recoveries, changed = plan_troubles(kept, troubles, _passed(outcome), now)
-    return News(tuple(told), tuple(recoveries)), {**kept, **changed}
+    gathered = _to_gathered(News(tuple(told), tuple(recoveries)), {**kept, **changed}, kept, now)
+    return replace(gathered, unsent={**kept, **gathered.unsent})
+
+
+def _to_gathered(news: News, changed: Mapping[Key, Memory], memories: Mapping[Key, Memory], now: datetime) -> Gathered:
+    next_try = find_next_try(memories, now)
+    if next_try is not None:
+        return Gathered(news, changed, {}, next_try)
+    sent = note_sent(memories, now) if news else {}
+    return Gathered(news, {**changed, **sent}, note_unsent(memories, now), None)
 
 
 def _find_troubles(
-    cursor: Cursor, settings: Settings, outcome: Outcome, memories: Mapping[Key, Memory]
+    cursor: Cursor, settings: Settings, outcome: Outcome, memories: Mapping[Key, Memory], now: datetime
 ) -> tuple[list[Trouble], set[tuple[Kind, str]]]:
     """Troubles of now, and the kinds and subjects that were looked at and are well."""
     stale, fresh = _find_stale(cursor, settings)
-    unfinished = _find_unfinished(cursor, outcome, memories)
+    unfinished = _find_unfinished(cursor)
+    known = _find_known(outcome, memories, now)
     at_rest = {
         (kind, subject)
         for kind, subject, cause in memories
-        if kind == "failure" and cause == _UNFINISHED and subject not in {trouble.subject for trouble in unfinished}
+        if kind == "failure"
+        and cause == _UNFINISHED
+        and subject not in {trouble.subject for trouble in unfinished.values()}
     }
-    return [*outcome.troubles(), *unfinished, *stale], fresh | at_rest | _passed(outcome)
+    untold = [trouble for (topic, _), trouble in unfinished.items() if f"load {topic}" not in known]
+    return [*outcome.troubles(), *untold, *stale], fresh | at_rest | _passed(outcome)
 
 
 def _passed(outcome: Outcome) -> set[tuple[Kind, str]]:
@@ -96,8 +122,19 @@ def _find_stale(cursor: Cursor, settings: Settings) -> tuple[list[Trouble], set[
     return stale, fresh
 
 
-def _find_unfinished(cursor: Cursor, outcome: Outcome, memories: Mapping[Key, Memory]) -> list[Trouble]:
-    """Batches that a killed run has left, and no other has finished. Of a topic whose load is known to fail, none."""
+def _find_known(outcome: Outcome, memories: Mapping[Key, Memory], now: datetime) -> set[str]:
+    """Subjects known to fail: this command's, and those that somebody was told of within the reminder's time."""
+    told = {
+        subject
+        for (kind, subject, cause), memory in memories.items()
+        if kind == "failure" and cause != _UNFINISHED and memory.ended_at is None
+        if memory.told_at is not None and now - memory.told_at < REMIND_AFTER
+    }
+    return told | outcome.failures.keys()
+
+
+def _find_unfinished(cursor: Cursor) -> dict[tuple[str, int], Trouble]:
+    """Batches that a killed run has left, and no other has finished, by topic and number."""
     cursor.execute(
         """
         select topic, batch_id, kind, coalesce(run_id, '') from pipeline.batch
@@ -105,10 +142,8 @@ def _find_unfinished(cursor: Cursor, outcome: Outcome, memories: Mapping[Key, Me
         """,
         [_UNFINISHED_AFTER],
     )
-    failing = {key[1] for key, memory in memories.items() if memory.ended_at is None and key[2] != _UNFINISHED}
-    failing |= outcome.failures.keys()
-    return [
-        Trouble(
+    return {
+        (topic, batch_id): Trouble(
             "failure",
             f"batch {batch_id} of {topic}",
             _UNFINISHED,
@@ -116,5 +151,4 @@ def _find_unfinished(cursor: Cursor, outcome: Outcome, memories: Mapping[Key, Me
             f"Run `trendscript load {topic}`, which finishes it or says why it can't.",
         )
         for topic, batch_id, kind, run_id in cursor.fetchall()
-        if f"load {topic}" not in failing
-    ]
+    }

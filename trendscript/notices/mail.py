@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import smtplib
 import ssl
+import time
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from trendscript.notices.receivers import NotSent
+from trendscript.notices.receivers import NotSent, PartlySent
 
 if TYPE_CHECKING:
     from trendscript.notices.message import Message
     from trendscript.settings import Settings
 
-_ANSWER_SECONDS = 10.0
+_ANSWER_SECONDS = 10.0  # for the whole of it: less than `tell` waits for a receiver
 
 
 def send_mail(settings: Settings, message: Message) -> None:
-    """Send it to all of EMAIL_RECEIVER. Raises NotSent, whose text holds neither the password nor the server's words.
+    """Send it to all of EMAIL_RECEIVER. Raises NotSent, or PartlySent where the server refuses some of them.
+
+    Their texts hold neither the password nor the server's words.
 
     With SMTP_TLS=auto, port 465 is TLS from the start, and elsewhere STARTTLS is used where it is offered; a password
     is never sent without one of them.
@@ -33,7 +36,7 @@ def send_mail(settings: Settings, message: Message) -> None:
     except (OSError, ValueError) as error:  # all of smtplib's and ssl's are OSErrors
         raise NotSent(_cause(error)) from None
     if refused:
-        raise NotSent(f"{len(refused)} of {len(settings.email_receiver)} receivers were refused")
+        raise PartlySent(f"{len(refused)} of {len(settings.email_receiver)} receivers were refused")
 
 
 def to_mail(settings: Settings, message: Message) -> EmailMessage:
@@ -57,11 +60,33 @@ def find_sender(settings: Settings) -> str:
     return user if "@" in user else settings.email_receiver[0]
 
 
+class _Hasty(smtplib.SMTP):
+    """Waits no longer for all answers than for one: a mail that is taken later would be sent again as not told."""
+
+    def __init__(self, host: str, port: int, **how: Any) -> None:
+        self._deadline = time.monotonic() + _ANSWER_SECONDS
+        super().__init__(host, port, timeout=_ANSWER_SECONDS, **how)
+
+    def getreply(self) -> tuple[int, bytes]:
+        """The server's answer, in the time that is left. Raises SMTPServerDisconnected, as for any time-out."""
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            self.close()
+            raise smtplib.SMTPServerDisconnected("no time is left")
+        if self.sock is not None:
+            self.sock.settimeout(left)
+        return super().getreply()
+
+
+class _HastyTls(_Hasty, smtplib.SMTP_SSL):
+    """The same with TLS from the start."""
+
+
 def _connect(settings: Settings) -> smtplib.SMTP:
     host, port = settings.smtp_server or "", settings.smtp_port
     if settings.smtp_tls == "tls" or (settings.smtp_tls == "auto" and port == smtplib.SMTP_SSL_PORT):
-        return smtplib.SMTP_SSL(host, port, timeout=_ANSWER_SECONDS, context=ssl.create_default_context())
-    return smtplib.SMTP(host, port, timeout=_ANSWER_SECONDS)
+        return _HastyTls(host, port, context=ssl.create_default_context())
+    return _Hasty(host, port)
 
 
 def _secure(server: smtplib.SMTP, settings: Settings) -> None:

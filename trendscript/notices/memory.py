@@ -41,8 +41,12 @@ def is_newer(one: Memory, other: Memory) -> bool:
 
 
 def read_memories(cursor: Cursor) -> dict[Key, Memory]:
-    """All there is. Until the transaction ends nobody else reads it to tell."""
-    # A lock of the table, for which analysts have no right.
+    """All there is. Until the transaction, which this begins, ends, nobody else reads it to tell.
+
+    All that is read afterwards is of one moment: a batch that is committed meanwhile is told next time, and only then.
+    """
+    cursor.execute("set transaction isolation level repeatable read")
+    # A lock of the table, for which analysts have no right. The moment is that of the query after it.
     cursor.execute("lock table pipeline.notice in share row exclusive mode")
     cursor.execute("select kind, subject, detail, since, told_at, ended_at, facts from pipeline.notice")
     return {(kind, subject, detail): Memory(*memory) for kind, subject, detail, *memory in cursor.fetchall()}

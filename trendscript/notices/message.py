@@ -22,6 +22,8 @@ _LONGEST_TEXT = 600
 _LONGEST_SUBJECT = 150
 # Chat programs call people by @ and <, follow links, and take these marks for their own.
 _MARKS = str.maketrans({"@": "＠", "<": "‹", ">": "›", "[": "(", "]": ")", "`": "'", "*": "∗", "_": "＿", "|": "¦"})  # noqa: RUF001  (looks alike and does nothing, which is the point)
+# Our own texts name commands and settings, which have to stay what they are.
+_MARKS_OF_OURS = {mark: shown for mark, shown in _MARKS.items() if chr(mark) not in "`_"}
 _REFUSED_BY = {
     "load": "quarantined",
     "replay": "quarantined by a replay",
@@ -60,6 +62,11 @@ def harmless(text: str, longest: int = _LONGEST_TITLE) -> str:
     return plain(text, longest).translate(_MARKS).replace("://", ": //")
 
 
+def harmless_text(text: str) -> str:
+    """The same of a text of ours that may quote strangers: `commands` and names_of_settings stay readable."""
+    return plain(text).translate(_MARKS_OF_OURS).replace("://", ": //")
+
+
 def plain(text: str, longest: int = _LONGEST_TEXT) -> str:
     """One line of characters that can be seen, cut where it is too long."""
     seen = " ".join("".join(mark if mark.isprintable() else " " for mark in text).split())
@@ -88,7 +95,7 @@ def _failure_block(told: ToldTrouble) -> str:
     trouble = told.trouble
     verb = f"still fails, since {_minute(told.since)}" if told.again else "failed"
     code = f" (exit code {trouble.code})" if trouble.code else ""
-    lines = [f"{trouble.subject} {verb}: {trouble.cause}{code}", f"  {plain(trouble.text)}"]
+    lines = [f"{trouble.subject} {verb}: {trouble.cause}{code}", f"  {harmless_text(trouble.text)}"]
     if trouble.code in _PERSON_DECIDES:
         lines.append("  Running it again changes nothing: a person has to mend this.")
     return "\n".join(lines)

@@ -98,23 +98,28 @@ class News:
 
 @dataclass
 class Outcome:
-    """How a command fared: what failed, and what went well, each by a subject that begins with the command."""
+    """How a command fared: what failed, and what went well, each by a subject that begins with the command.
+
+    What failed in part failed. `borne` are failures that may pass by themselves, and are told to nobody.
+    """
 
     command: str
     failures: dict[str, Exception] = field(default_factory=dict)
     passed: set[str] = field(default_factory=set)
+    borne: list[Exception] = field(default_factory=list)
 
     def note(self, about: str, failure: Exception | None) -> None:
         """What the command did about this (a topic, say; "" for all of it) failed, or went well if None is given."""
         subject = f"{self.command} {about}".rstrip()
-        if failure is None:
-            self.passed.add(subject)
-        else:
+        if failure is not None:
             self.failures[subject] = failure
+            self.passed.discard(subject)
+        elif subject not in self.failures:
+            self.passed.add(subject)
 
     def note_end(self, failure: Exception | None) -> None:
         """The command has ended. A failure that was noted before is one topic's; the command as a whole got through."""
-        known = any(failure is noted for noted in self.failures.values())
+        known = any(failure is noted for noted in (*self.failures.values(), *self.borne))
         self.note("", None if known else failure)
 
     def troubles(self) -> list[Trouble]:
@@ -125,6 +130,6 @@ class Outcome:
 def to_trouble(subject: str, failure: Exception) -> Trouble:
     """A failure by its name; of one from an executor, the name it had there. The words of a bug stay in the log."""
     name = getattr(failure, "fact", "") or type(failure).__name__
-    if isinstance(failure, TrendscriptError):
+    if isinstance(failure, TrendscriptError) and failure.exit_code != TrendscriptError.exit_code:
         return Trouble("failure", subject, name, str(failure), failure.exit_code)
     return Trouble("failure", subject, name, "This is a bug: run it again with --debug, and report what it shows.", 1)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from trendscript.notices.news import Key
 
 NEWS_FOR = timedelta(days=1)
-"""A chart that is seen for the first time is compared with the one before it, if it is no older than this."""
+"""What leads an older reading is remembered, and told to nobody: old files may be loaded at any time."""
 
 # The two newest readings that trusted.current_chart may use, and what leads them. The view itself looks at the whole
 # history of a chart, for when a video entered it; this looks at two readings.
@@ -71,16 +71,16 @@ def read_number_ones(
     told: list[NumberOne] = []
     changed: dict[Key, Memory] = {}
     for key, (newest, *earlier) in charts.items():
-        before = _read_before(memories.get(key), earlier, newest, now)
-        if before is not None and before != newest.video_id:
+        before = _read_before(memories.get(key), earlier)
+        if before not in (None, newest.video_id) and now - newest.captured_at <= NEWS_FOR:
             told.append(newest)
         facts = {"video_id": newest.video_id, "captured_at": newest.captured_at}
         changed[key] = Memory(now, facts=facts)
     return told, changed
 
 
-def _read_before(memory: Memory | None, earlier: list[NumberOne], newest: NumberOne, now: datetime) -> str | None:
+def _read_before(memory: Memory | None, earlier: list[NumberOne]) -> str | None:
     """What led the chart before; None where there is nothing to compare with."""
     if memory is not None:
         return str(memory.facts["video_id"])
-    return earlier[0].video_id if earlier and now - newest.captured_at <= NEWS_FOR else None
+    return earlier[0].video_id if earlier else None

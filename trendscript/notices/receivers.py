@@ -32,6 +32,10 @@ class NotSent(Exception):
     """Raised when one receiver could not be told; the text is the cause, and holds no secret."""
 
 
+class PartlySent(NotSent):
+    """Raised when some of those who share one receiver could not be told; the others have it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Receiver:
     """Somebody to tell. `name` is fit for a log: it holds nothing of an address."""
@@ -72,30 +76,31 @@ def _split(settings: Settings) -> list[str]:
     return [url for line in lines if line and not line.startswith("#") for url in split(line)]
 
 
-def send_to_all(receivers: Sequence[Receiver], message: Message, seconds: float) -> dict[str, str | None]:
-    """By name, why it could not be told; None for one that was. Who takes longer is left to a thread that dies with us.
+def send_to_all(receivers: Sequence[Receiver], message: Message, seconds: float) -> dict[str, NotSent | None]:
+    """By name, why it could not be told, or not all of it; None for one that was.
 
-    All are told at once, and none can make it last longer.
+    All are told at once, and none can make it last longer: who takes longer is left to a thread that dies with us.
     """
-    answers: queue.SimpleQueue[tuple[str, str | None]] = queue.SimpleQueue()
+    answers: queue.SimpleQueue[tuple[str, NotSent | None]] = queue.SimpleQueue()
     for receiver in receivers:
         threading.Thread(target=_send, args=(receiver, message, answers), daemon=True).start()
-    found: dict[str, str | None] = {}
+    found: dict[str, NotSent | None] = {}
     deadline = time.monotonic() + seconds
     with suppress(queue.Empty):
         while len(found) < len(receivers):
             name, cause = answers.get(timeout=max(0.0, deadline - time.monotonic()))
             found[name] = cause
-    return {receiver.name: found.get(receiver.name, f"no answer within {seconds:g} seconds") for receiver in receivers}
+    late = NotSent(f"no answer within {seconds:g} seconds")
+    return {receiver.name: found.get(receiver.name, late) for receiver in receivers}
 
 
-def _send(receiver: Receiver, message: Message, answers: queue.SimpleQueue[tuple[str, str | None]]) -> None:
+def _send(receiver: Receiver, message: Message, answers: queue.SimpleQueue[tuple[str, NotSent | None]]) -> None:
     try:
         receiver.send(message)
     except NotSent as failure:
-        answers.put((receiver.name, str(failure)))
+        answers.put((receiver.name, failure))
     except Exception as bug:  # noqa: BLE001  (of a service among a hundred, whose words may hold its token)
-        answers.put((receiver.name, f"unexpected {type(bug).__name__}"))
+        answers.put((receiver.name, NotSent(f"unexpected {type(bug).__name__}")))
     else:
         answers.put((receiver.name, None))
 

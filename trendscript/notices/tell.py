@@ -22,7 +22,7 @@ from trendscript.logs import run_id
 from trendscript.notices.gather import gather_news, gather_without_warehouse
 from trendscript.notices.memory import MemoryFile, save_memories
 from trendscript.notices.message import Message, to_message
-from trendscript.notices.receivers import find_receivers, send_to_all
+from trendscript.notices.receivers import PartlySent, find_receivers, send_to_all
 from trendscript.postgres import connect, describe
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
     from psycopg2.extensions import connection as Connection  # noqa: N812  (psycopg2 spells its classes small)
 
-    from trendscript.notices.news import News, Outcome
+    from trendscript.notices.gather import Gathered
+    from trendscript.notices.news import Outcome
     from trendscript.notices.receivers import Receiver
     from trendscript.settings import Settings
 
@@ -64,7 +65,7 @@ class NoticesWait(TryAgainLater):
 class Notice:
     """What was to be told, if anything; who took it, and who didn't, with the cause.
 
-    `away` is what kept us from the warehouse.
+    A receiver of which only some took it is in both. `away` is what kept us from the warehouse.
     """
 
     message: Message | None = None
@@ -81,21 +82,22 @@ class Notice:
 def tell_news(settings: Settings, outcome: Outcome, *, watching: bool = False) -> Notice:
     """Tell what is new to all receivers, and remember it once one of them has taken it.
 
+    What nobody took is tried again later each time, since it may have arrived all the same.
     Where the warehouse is away, what the command knows to have failed is told; with `watching`, that too.
     Raises NoReceivers.
     """
     receivers, kept, notice = find_receivers(settings), MemoryFile(settings.trendscript_home), Notice()
     try:
         with open_warehouse(settings) as (connection, where), connection.cursor() as cursor:
-            news, changed = gather_news(cursor, settings, outcome, kept.read())
-            notice = _send_news(news, receivers, where)
+            gathered = gather_news(cursor, settings, outcome, kept.read())
+            notice = _send_news(gathered, receivers, where)
+            save_memories(cursor, gathered.unsent if notice.is_lost else gathered.changed)
+            connection.commit()
             if not notice.is_lost:
-                save_memories(cursor, changed)
-                connection.commit()
                 kept.forget()
             return notice
     except TrendscriptError as away:
-        if notice.told:  # told again next time, which is better than never
+        if notice.message is not None:  # told again next time, which is better than never
             return replace(notice, away=away)
         if watching:
             outcome.note("", away)
@@ -105,7 +107,7 @@ def tell_news(settings: Settings, outcome: Outcome, *, watching: bool = False) -
 def rehearse_news(settings: Settings, outcome: Outcome) -> Notice:
     """What would be told now. Nothing is sent, and nothing is remembered."""
     with open_warehouse(settings) as (connection, where), connection.cursor() as cursor:
-        news, _ = gather_news(cursor, settings, outcome, MemoryFile(settings.trendscript_home).read())
+        news = gather_news(cursor, settings, outcome, MemoryFile(settings.trendscript_home).read()).news
     return Notice(to_message(news, _to_footer(where)) if news else None)
 
 
@@ -120,8 +122,8 @@ def send_test(settings: Settings) -> Notice:
 def send_message(message: Message, receivers: Sequence[Receiver]) -> Notice:
     """Send a message to all, and say in the log who took it and who didn't."""
     answers = send_to_all(receivers, message, SEND_SECONDS)
-    told = tuple(name for name, cause in answers.items() if cause is None)
-    failed = tuple((name, cause) for name, cause in answers.items() if cause is not None)
+    told = tuple(name for name, failure in answers.items() if failure is None or isinstance(failure, PartlySent))
+    failed = tuple((name, str(failure)) for name, failure in answers.items() if failure is not None)
     for name, cause in failed:
         _log.warning("notice_failed", receiver=name, cause=cause)
     if told:
@@ -151,15 +153,23 @@ def open_warehouse(settings: Settings) -> Iterator[tuple[Connection, str]]:
 def _tell_without_warehouse(
     settings: Settings, outcome: Outcome, receivers: Sequence[Receiver], kept: MemoryFile
 ) -> Notice:
-    news, changed = gather_without_warehouse(settings, outcome, kept.read(), datetime.now(UTC))
-    notice = _send_news(news, receivers, "away")
-    if changed and not notice.is_lost:
-        kept.write(changed)
+    gathered = gather_without_warehouse(settings, outcome, kept.read(), datetime.now(UTC))
+    notice = _send_news(gathered, receivers, "away")
+    remembered = gathered.unsent if notice.is_lost else gathered.changed
+    if remembered:
+        kept.write(remembered)
     return notice
 
 
-def _send_news(news: News, receivers: Sequence[Receiver], where: str) -> Notice:
-    return send_message(to_message(news, _to_footer(where)), receivers) if news else Notice()
+def _send_news(gathered: Gathered, receivers: Sequence[Receiver], where: str) -> Notice:
+    if not gathered.news:
+        return Notice()
+    message = to_message(gathered.news, _to_footer(where))
+    if gathered.next_try is None:
+        return send_message(message, receivers)
+    cause = f"nobody took the last notice, and the next is sent after {gathered.next_try:%H:%M:%S} UTC"
+    _log.warning("notice_held_back", cause=cause)
+    return Notice(message, failed=tuple((receiver.name, cause) for receiver in receivers))
 
 
 def _to_footer(where: str) -> str:
