@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import orjson
@@ -20,7 +19,6 @@ from trendscript.stopping import INTERRUPTED, StopSignals
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from spark_jobs.display import Progress
     from spark_jobs.follow import Pace
     from spark_jobs.follow_status import FollowStatus
     from spark_jobs.job import LoadJob
@@ -83,8 +81,8 @@ def run_follow(  # noqa: PLR0913  (how it loads, and who hears of it)
         # Only now: Spark takes Ctrl-C for itself when it starts.
         opened.enter_context(signals.caught())
         job = replace(job, on_step=lambda topic, step: progress.step(topic, _in_turn(step, signals)))
-        show = partial(_show, progress, status)
-        Follower(job, contracts, pace, status, show, renew=_renew).follow(signals.stop)
+        follower = Follower(job, contracts, pace, status, lambda: progress.step("", _to_line(status)), renew=_renew)
+        follower.follow(signals.stop)
     if not as_json:
         print_totals(status.totals())
     failure = status.gravest()
@@ -98,10 +96,6 @@ def run_follow(  # noqa: PLR0913  (how it loads, and who hears of it)
 def _renew(job: LoadJob) -> LoadJob:
     """The job with the address and the password of today: POSTGRES_PASSWORD_FILE may hold another one by now."""
     return replace(job, dsn=writer_dsn(read_settings()))
-
-
-def _show(progress: Progress, status: FollowStatus) -> None:
-    progress.step("", _to_line(status))
 
 
 def to_outcome(status: FollowStatus) -> Outcome:

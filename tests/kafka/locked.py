@@ -18,7 +18,7 @@ from kafka.admin import ACL, ACLOperation, ACLPermissionType, ACLResourcePattern
 
 from tests.certificates import Authority
 from trendscript.kafka import client_options
-from trendscript.local.broker import _new_cluster_id, _options
+from trendscript.local.broker import ONE_BROKER, java_options, new_cluster_id
 from trendscript.local.jars import kafka_classpath
 from trendscript.local.java import java_command
 from trendscript.local.ports import LOOPBACK, choose_port, is_held_by
@@ -67,21 +67,6 @@ listener.name.readable.scram-sha-512.sasl.jaas.config={scram_module} required;
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 super.users=User:admin;User:ANONYMOUS
 
-auto.create.topics.enable=false
-message.max.bytes=12582912
-log.cleaner.dedupe.buffer.size=8388608
-num.network.threads=2
-num.io.threads=4
-group.initial.rebalance.delay.ms=0
-default.replication.factor=1
-offsets.topic.replication.factor=1
-offsets.topic.num.partitions=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-transaction.state.log.num.partitions=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
-share.coordinator.state.topic.num.partitions=1
 """
 
 
@@ -194,7 +179,7 @@ def locked_broker(folder: Path) -> Iterator[LockedBroker]:
     with (
         log.open("wb") as written,
         subprocess.Popen(
-            [java, *_options(), "-cp", classpath, "kafka.Kafka", "server.properties"],
+            [java, *java_options(), "-cp", classpath, "kafka.Kafka", "server.properties"],
             cwd=folder,
             stdout=written,
             stderr=subprocess.STDOUT,
@@ -225,7 +210,7 @@ def _write_properties(folder: Path, port: int, readable_port: int, controller_po
         password=password_of(ADMIN),
         users=users,
     )
-    (folder / "server.properties").write_text(text, encoding="ascii")
+    (folder / "server.properties").write_text(text + ONE_BROKER, encoding="ascii")
 
 
 def _format(folder: Path, java: str, classpath: str) -> None:
@@ -236,7 +221,7 @@ def _format(folder: Path, java: str, classpath: str) -> None:
         for user in USERS
     ]
     added = [word for credential in scram for word in ("--add-scram", credential)]
-    tool = [java, *_options(), "-cp", classpath, "kafka.tools.StorageTool", "format", "-t", _new_cluster_id()]
+    tool = [java, *java_options(), "-cp", classpath, "kafka.tools.StorageTool", "format", "-t", new_cluster_id()]
     formatted = subprocess.run(
         [*tool, "-c", "server.properties", *added],
         cwd=folder,

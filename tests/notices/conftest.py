@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import ssl
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import psycopg2
 import pytest
 
+from tests.certificates import Authority
 from tests.doctor.conftest import to_settings
-from tests.notices.servers import WebHook, write_certificate
+from tests.notices.servers import WebHook
+from tests.warehouse.rows import add_reading
 from trendscript.notices.news import Outcome
 from trendscript.notices.tell import tell_news
 from trendscript.settings import Settings, read_settings
@@ -21,7 +23,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from psycopg2.extensions import cursor as Cursor  # noqa: N812  (a class with a lower-case name)
+
     from trendscript.notices.tell import Notice
+
+
+BROKEN = b'{"broken'
+FIRST, SECOND, THIRD = "a" * 11, "b" * 11, "c" * 11
+
+
+def ago(**age: float) -> datetime:
+    """A moment so long ago, in UTC."""
+    return datetime.now(UTC) - timedelta(**age)
 
 
 @dataclass
@@ -52,6 +65,17 @@ class Told:
             cursor.execute(statement, values or None)
             return cursor.fetchall() if cursor.description else []
 
+    @contextmanager
+    def writing(self) -> Iterator[Cursor]:
+        """A cursor of the superuser, for rows; they are kept."""
+        with closing(psycopg2.connect(self.dsn)) as connection, connection, connection.cursor() as cursor:
+            yield cursor
+
+    def read_chart(self, captured_at: datetime, *videos: str, region: str = "FR", size: int | None = None) -> None:
+        """A reading of a chart with these videos, as if it had been loaded."""
+        with self.writing() as cursor:
+            add_reading(cursor, captured_at, videos, region=region, size=size)
+
     def grow_older(self, hours: float) -> None:
         """Let all that was told have been told so much earlier."""
         self.execute(
@@ -72,8 +96,8 @@ def told(database: str, tmp_path: Path) -> Iterator[Told]:
 @pytest.fixture
 def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
     """What a server speaks TLS with, and this process trusts."""
-    path, key = write_certificate(tmp_path)
-    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    authority = Authority.make(tmp_path / "authority.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(path, key)
+    context.load_cert_chain(*authority.certify(tmp_path, "127.0.0.1"))
     return context

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.notices.test_news import BROKEN
+from tests.notices.conftest import BROKEN
 from tests.spark_jobs.quarantined import CHARTS, load_values
 from tests.warehouse.conftest import run_command
 from trendscript.errors import UsageError

@@ -29,6 +29,8 @@ controller.listener.names=CONTROLLER
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs={data}
 
+"""
+ONE_BROKER = """\
 auto.create.topics.enable=false
 message.max.bytes=12582912
 log.cleaner.dedupe.buffer.size=8388608
@@ -47,6 +49,7 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 share.coordinator.state.topic.num.partitions=5
 """
+"""Properties of any broker that is alone and small, wherever it listens and whoever may enter."""
 
 
 class Broker:
@@ -76,7 +79,7 @@ class Broker:
             self._format(java, classpath)
         _write_properties(self._folder, "data", ports)
         # Paths in the folder are relative: Java reads property files as ISO-8859-1, arguments in the locale's coding.
-        command = [java, *_options(), self.marker, "-cp", classpath, "kafka.Kafka", "server.properties"]
+        command = [java, *java_options(), self.marker, "-cp", classpath, "kafka.Kafka", "server.properties"]
         return start_process(command, marker=self.marker, folder=self._folder, log=self.log)
 
     def is_ready(self, process: ServerProcess, ports: Sequence[int]) -> bool:
@@ -94,9 +97,9 @@ class Broker:
         """Prepare `data` for a new cluster, under another name until it is whole."""
         shutil.rmtree(self._folder / "data.new", ignore_errors=True)
         _write_properties(self._folder, "data.new", self.preferred_ports)
-        command = [java, *_options(), "-cp", classpath, "kafka.tools.StorageTool", "format"]
+        command = [java, *java_options(), "-cp", classpath, "kafka.tools.StorageTool", "format"]
         formatted = subprocess.run(
-            [*command, "-t", _new_cluster_id(), "-c", "server.properties"],
+            [*command, "-t", new_cluster_id(), "-c", "server.properties"],
             cwd=self._folder,
             capture_output=True,
             text=True,
@@ -108,7 +111,8 @@ class Broker:
         (self._folder / "data.new").rename(self._folder / "data")
 
 
-def _options() -> list[str]:
+def java_options() -> list[str]:
+    """What the broker's Java, and that of its tools, is started with."""
     log4j = Path(__file__).with_name("log4j2.properties").as_uri()
     return [
         "-Xms128m",
@@ -120,7 +124,7 @@ def _options() -> list[str]:
     ]
 
 
-def _new_cluster_id() -> str:
+def new_cluster_id() -> str:
     """Make a cluster id as Kafka does: 16 random bytes in URL-safe base64, not beginning as an option would."""
     while True:
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
@@ -130,4 +134,4 @@ def _new_cluster_id() -> str:
 
 def _write_properties(folder: Path, data: str, ports: Sequence[int]) -> None:
     text = _SERVER_PROPERTIES.format(host=LOOPBACK, port=ports[0], controller_port=ports[1], data=data)
-    (folder / "server.properties").write_text(text, encoding="ascii")
+    (folder / "server.properties").write_text(text + ONE_BROKER, encoding="ascii")

@@ -23,7 +23,7 @@ _LONGEST = timedelta(hours=1)
 
 
 def find_next_try(memories: Mapping[Key, Memory], now: datetime) -> datetime | None:
-    """When to try again, in UTC; None for now. After a first failure at once, then after twice the time, or an hour."""
+    """The moment to wait for, in UTC; None after a first failure. After others, twice as long, up to an hour."""
     last = memories.get(UNSENT)
     if last is None or last.told_at is None:
         return None

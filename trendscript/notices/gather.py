@@ -94,12 +94,11 @@ def _find_troubles(
     stale, fresh = _find_stale(cursor, settings)
     unfinished = _find_unfinished(cursor)
     known = _find_known(outcome, memories, now)
+    still_open = {trouble.subject for trouble in unfinished.values()}
     at_rest = {
         (kind, subject)
         for kind, subject, cause in memories
-        if kind == "failure"
-        and cause == _UNFINISHED
-        and subject not in {trouble.subject for trouble in unfinished.values()}
+        if kind == "failure" and cause == _UNFINISHED and subject not in still_open
     }
     untold = [trouble for (topic, _), trouble in unfinished.items() if f"load {topic}" not in known]
     return [*outcome.troubles(), *untold, *stale], fresh | at_rest | _passed(outcome)

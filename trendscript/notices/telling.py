@@ -35,17 +35,20 @@ def telling(command: str, *, wanted: bool = True) -> Iterator[Outcome]:
     unless `wanted`, of a command that was called wrongly, and of one that a signal ended.
     """
     settings, outcome = read_settings(), Outcome(command)
-    tell = tell_within if wanted and is_configured(settings) else _tell_nobody
+
+    def end(failure: Exception | None) -> None:
+        outcome.note_end(failure)
+        if wanted and is_configured(settings):
+            tell_within(_renew(settings), outcome)
+
     try:
         yield outcome
     except (typer.Exit, UsageError):
         raise
     except Exception as failure:
-        outcome.note_end(failure)
-        tell(_renew(settings), outcome)
+        end(failure)
         raise
-    outcome.note_end(None)
-    tell(_renew(settings), outcome)
+    end(None)
 
 
 @contextmanager
@@ -83,10 +86,6 @@ def tell_within(settings: Settings, outcome: Outcome, seconds: float = LIMIT_SEC
     thread.join(seconds)
     if thread.is_alive():
         _log.warning("notice_unfinished", seconds=seconds)
-
-
-def _tell_nobody(_settings: Settings, _outcome: Outcome) -> None:
-    """Do nothing."""
 
 
 def _tell(settings: Settings, outcome: Outcome) -> None:
